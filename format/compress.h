@@ -1,0 +1,29 @@
+/* compress: zstd, continued over many calls; the only door to libzstd. */
+#ifndef ITM_FORMAT_COMPRESS_H
+#define ITM_FORMAT_COMPRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+struct compress;
+struct inflate;
+
+/* window_log 10..20: the memory either side needs. Owned; NULL out of memory. */
+struct compress *compress_new(int level, int window_log);
+void compress_free(struct compress *c);
+/* Begin a new zstd frame with the next put. */
+void compress_reset(struct compress *c);
+/* Append data, compressed and flushed (readable to its last byte), to b. */
+int compress_put(struct compress *c, const void *data, size_t len, struct buffer *b);
+
+struct inflate *inflate_new(void);
+void inflate_free(struct inflate *i);
+void inflate_reset(struct inflate *i);
+/* Append exactly plain_len bytes to b from all of data.  Less, more, or bytes
+ * left over is ITM_EFORMAT; a window over 2^20 is ITM_ELIMIT before memory is
+ * taken; b is cut back on failure. */
+int inflate_put(struct inflate *i, const void *data, size_t len, size_t plain_len, struct buffer *b);
+
+#endif

@@ -1,0 +1,69 @@
+/* verify: feeds units one after the other and says what the record is worth.
+ * Pure: the caller reads the files.  It counts for itself and believes no
+ * sequence, length or time in the data. */
+#ifndef ITM_FORMAT_VERIFY_H
+#define ITM_FORMAT_VERIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "format/sign.h"
+#include "format/unit.h"
+
+/* Exit codes of `itm verify`; the worst wins. */
+enum verdict {
+	VERDICT_OK = 0,
+	VERDICT_UNANCHORED = 10, /* whole, but never logged centrally */
+	VERDICT_OPEN_TAIL = 11,  /* ends without CLOSE / without END */
+	VERDICT_GAP = 12,        /* declared loss, with counts */
+	VERDICT_REDACTED = 13,   /* declared */
+	VERDICT_UNATTESTED = 14, /* a GENESIS nobody countersigned, or no trusted identity key given */
+	VERDICT_FORK = 15,       /* two blocks, one number */
+	VERDICT_TAMPERED = 16,
+};
+const char *verdict_name(enum verdict v);
+
+enum { VERIFY_DETAIL_SIZE = 256 };
+
+struct verify_result {
+	enum verdict verdict;
+	char detail[VERIFY_DETAIL_SIZE]; /* plain words: what, which block or chunk, which offset */
+	struct id host;
+	uint64_t blocks, chunks, frames_unsigned;
+	uint64_t first_sequence, last_sequence;
+	uint64_t lost_bytes;             /* sum of declared GAPs */
+	uint64_t receipts;               /* checked against the trusted log key */
+	bool closed;                     /* last block has CLOSE */
+};
+
+struct verify_trust {
+	bool has_identity, has_log;
+	uint8_t identity[SIGN_PUBLIC_SIZE];  /* of the host, from enrolment */
+	uint8_t log[SIGN_PUBLIC_SIZE];       /* of the server */
+};
+
+/* One host's chain.  Start anywhere: a first block that is not GENESIS is
+ * trusted only for what its own hash chain says (verdict at least UNATTESTED)
+ * unless start (may be NULL) gives the previous block's hash and next key. */
+struct verifier;
+struct verify_start { uint64_t sequence; uint8_t hash[32]; uint8_t next_key[SIGN_PUBLIC_SIZE]; };
+struct verifier *verifier_new(const struct verify_trust *trust, const struct verify_start *start); /* owned */
+void verifier_free(struct verifier *v);
+
+/* Next unit, in file order.  origin is shown in details ("spool/seg-…:4096").
+ * Returns 0, or ITM_E* when the unit ends all trust (the verdict is then
+ * TAMPERED or FORK and later units are only counted).  The verifier keeps one
+ * chunk_reader a stream, at most 4096 at a time (the least recently used is
+ * dropped; its chunks then count as RESET-less until their next RESET). */
+int verifier_unit(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
+/* A unit or file that could not be decoded at all. */
+void verifier_broken(struct verifier *v, const char *origin, const struct fault *fault);
+/* Call the restricted form for one stream only: chunks of others are hashed
+ * for the chain but not judged for GAP / OPEN-TAIL. */
+void verifier_watch_stream(struct verifier *v, const struct id *stream);
+/* End of input.  Units after the last block are an OPEN-TAIL. */
+void verifier_finish(struct verifier *v, struct verify_result *out);
+
+#endif

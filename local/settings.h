@@ -1,0 +1,38 @@
+/* settings: agent.conf and server.conf, their keys, defaults and limits. */
+#ifndef ITM_LOCAL_SETTINGS_H
+#define ITM_LOCAL_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/config.h"
+
+struct settings_agent {
+	char record[4096];            /* users and @groups whose logins are recorded, space-separated */
+	char strict[4096];            /* of these, no login without recording */
+	char break_glass[4096];       /* of these, always let in, recorded when possible */
+	char notice[1024];            /* shown on a tty at login; "" = none */
+	uint64_t pipe_limit;          /* bytes of each stream of a pipe-mode command that are stored */
+	char server[256];             /* host:port; "" = spool only */
+	char spool[256], nss_users[256], run[256];
+	char identity_key[256];       /* chain identity, secret */
+	char host_id[256];            /* file with the host id */
+	char tls_key[256], tls_cert[256], tls_ca[256];
+	char log_key[256];            /* server's log public key, pinned */
+	uint64_t block_interval_ms;   /* 1000..10000 */
+	uint64_t heartbeat_ms;
+};
+struct settings_server {
+	char listen[256];             /* host:port */
+	char store[256], index[256], run[256];
+	char server_id[256];          /* file */
+	char log_secret[256], log_public[256];
+	char tls_key[256], tls_cert[256], tls_ca[256];
+	uint64_t segment_size;
+};
+/* Fill in the defaults, then read path over them.  A missing file leaves the
+ * defaults (0).  Errors as config_read. */
+int settings_read_agent(const char *path, struct settings_agent *out, char error[CONFIG_ERROR_SIZE]);
+int settings_read_server(const char *path, struct settings_server *out, char error[CONFIG_ERROR_SIZE]);
+
+#endif

@@ -1,0 +1,34 @@
+/* users: the one small file that says whose shell is replaced; read by
+ * libnss_itm, pam_itm and the stub without allocation, written by the broker.
+ *
+ * Lines "name:uid:real shell:failure", failure one of strict, best-effort,
+ * break-glass; first line "# itm users 1".  /var/lib/itm/nss/users, root 0644;
+ * its folder is writable by root only. */
+#ifndef ITM_LOCAL_USERS_H
+#define ITM_LOCAL_USERS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+enum users_failure { USERS_STRICT, USERS_BEST_EFFORT, USERS_BREAK_GLASS };
+
+struct users_entry {
+	char name[64];
+	uid_t uid;
+	char shell[256];
+	enum users_failure failure;
+};
+
+/* Look a user up.  No allocation, no lock, no stdio: safe inside any process
+ * that calls getpwnam.  O_NOFOLLOW, owner root, not group- or world-writable,
+ * at most 4 MiB, or it is refused.  0, ITM_ENOENT, ITM_EPERM, ITM_EFORMAT
+ * (only when the wanted line itself is broken), ITM_ESYS. */
+int users_by_name(const char *path, const char *name, struct users_entry *out);
+int users_by_uid(const char *path, uid_t uid, struct users_entry *out);
+
+const char *users_failure_name(enum users_failure failure);
+
+/* Write the whole file (atomically). */
+int users_write(const char *path, const struct users_entry *entries, size_t count);
+
+#endif

@@ -1,0 +1,13 @@
+/* certificate: makes the CA and the certificates of server and hosts (X.509,
+ * ECDSA P-256); the only door to gnutls/x509.h. */
+#ifndef ITM_NET_CERTIFICATE_H
+#define ITM_NET_CERTIFICATE_H
+
+/* Each writes key (0600) and certificate (0644) in PEM; refuses to overwrite
+ * (ITM_EBUSY).  days of validity.  0, ITM_ESYS, ITM_ECRYPTO. */
+int certificate_make_ca(const char *key_path, const char *cert_path, const char *name, unsigned days);
+/* kind: server (subjectAltName dns name and 127.0.0.1, ::1) or host (CN = host id). */
+int certificate_issue(const char *ca_key_path, const char *ca_cert_path, const char *key_path, const char *cert_path,
+		      const char *name, int is_server, unsigned days);
+
+#endif

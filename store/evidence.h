@@ -1,0 +1,80 @@
+/* evidence: the server's store: segment files with chunks and blocks, the
+ * provisional tail, and evidence.db (SQLite) with where everything is.  One
+ * writer (itm-ingestd), any readers.
+ *
+ * store/segments/<16 hex>.itm    64 MiB each: groups chunk*, block, receipt
+ * store/tail/<host>/<stream>     frames not yet in a chunk (not evidence)
+ * store/quarantine/              second blocks of a number, broken input
+ * store/evidence.db              tables host, block, chunk, receipt, event */
+#ifndef ITM_STORE_EVIDENCE_H
+#define ITM_STORE_EVIDENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "format/block.h"
+#include "format/chunk.h"
+#include "format/frame.h"
+#include "format/sign.h"
+
+struct evidence;
+struct evidence *evidence_open(const char *dir, const struct id *server, bool write, int *error);
+void evidence_close(struct evidence *e);
+
+struct evidence_host {
+	struct id id;
+	char name[256];
+	uint8_t identity[SIGN_PUBLIC_SIZE];
+	bool revoked;
+	uint64_t last_sequence;        /* 0 = none */
+	uint8_t last_hash[HASH_SIZE];
+	uint8_t next_key[SIGN_PUBLIC_SIZE];
+	int64_t last_seen_wall_ns;
+};
+int evidence_host_add(struct evidence *e, const struct id *id, const char *name, const uint8_t identity[SIGN_PUBLIC_SIZE]);
+int evidence_host_get(struct evidence *e, const struct id *id, struct evidence_host *out);   /* ITM_ENOENT */
+int evidence_host_list(struct evidence *e, int (*each)(void *context, const struct evidence_host *h), void *context);
+
+/* Where a stored chunk is. */
+struct evidence_chunk {
+	uint64_t row;                  /* rises with every chunk stored */
+	struct id host, stream;
+	uint64_t number, last_frame, sequence /* of its block */;
+	uint64_t segment, offset, len; /* of the payload */
+	uint64_t boot_ns;
+	int64_t wall_ns;
+	uint32_t duration_ms;
+	uint16_t flags;
+};
+
+/* Store one verified group: the chunk units' payloads in order and the block,
+ * plus the receipt; fsync, then one transaction.  Exactly once by (host,
+ * sequence): the same block again is 0 and changes nothing; another block with
+ * the number is ITM_EBUSY (it goes to quarantine by evidence_quarantine). */
+struct evidence_piece { const uint8_t *data; size_t len; };
+int evidence_put(struct evidence *e, const struct block *block, const struct evidence_piece *chunks,
+		 const struct chunk *decoded, size_t count, const struct evidence_piece *block_payload,
+		 const struct evidence_piece *receipt_payload, const struct evidence_piece *countersign_payload);
+int evidence_quarantine(struct evidence *e, const struct id *host, const char *why, const void *data, size_t len);
+/* Append a frame to its stream's tail; frames already in a chunk are ignored. */
+int evidence_tail_put(struct evidence *e, const struct id *host, const struct frame *f, const void *payload, size_t len);
+
+/* Readers.  each returns 0 to go on, anything else stops and is returned. */
+typedef int evidence_each_chunk(void *context, const struct evidence_chunk *c);
+int evidence_chunks_after(struct evidence *e, uint64_t row, uint64_t limit, evidence_each_chunk *each, void *context);
+int evidence_chunks_of(struct evidence *e, const struct id *stream, uint64_t from_number, evidence_each_chunk *each, void *context);
+/* The last RESET chunk of the stream at or before number: its number. */
+int evidence_chunk_reset(struct evidence *e, const struct id *stream, uint64_t number, uint64_t *out);
+int evidence_read_chunk(struct evidence *e, const struct evidence_chunk *c, struct buffer *out);
+/* The stream's frames that are in no chunk yet, in order. */
+int evidence_tail_of(struct evidence *e, const struct id *stream, uint64_t after_frame,
+		     int (*each)(void *context, const struct frame *f), void *context);
+/* Streams that have a tail (for indexd). */
+int evidence_tail_streams(struct evidence *e, int (*each)(void *context, const struct id *host, const struct id *stream, int64_t changed_wall_ns), void *context);
+
+#endif

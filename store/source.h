@@ -1,0 +1,35 @@
+/* source: one session's events in order, from wherever it is: the server's
+ * store (with its provisional tail), a host's spool, or a file of units.  What
+ * itm-replay, itm export and indexd read. */
+#ifndef ITM_STORE_SOURCE_H
+#define ITM_STORE_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "format/record.h"
+
+struct source;
+
+/* dir: a store (has evidence.db) or a spool (has seg-*.itm).  stream's events
+ * from its first chunk.  NULL and *error (ITM_ENOENT: no such session there). */
+struct source *source_open(const char *dir, const struct id *stream, int *error);
+void source_close(struct source *s);
+
+struct source_event {
+	struct record_event event;   /* data borrowed until the next call; time_ms is since the session's start */
+	int64_t wall_ns;
+	bool sealed;                 /* false: from the provisional tail */
+	uint64_t chunk;              /* number of its chunk; 0 in the tail */
+};
+/* 1 = event, 0 = nothing more now (call again later to follow), ITM_E* = the
+ * record is broken here; calling again goes on with the next readable chunk. */
+int source_next(struct source *s, struct source_event *out);
+bool source_ended(const struct source *s);     /* the END chunk was read */
+/* Start over (seek is: rewind and feed the emulator; keyframes come later). */
+int source_rewind(struct source *s);
+const char *source_fault(const struct source *s);  /* words for the last error */
+
+#endif
