@@ -1,9 +1,9 @@
 /* users: the one small file that says whose shell is replaced; read by
- * libnss_itm, pam_itm and the stub without allocation, written by the broker.
+ * libnss_itm, pam_itm and the stub without allocation.
  *
  * Lines "name:uid:real shell:failure", failure one of strict, best-effort,
  * break-glass; first line "# itm users 1".  /var/lib/itm/nss/users, root 0644;
- * its folder is writable by root only. */
+ * its folder is writable by root only.  Written by the broker: userlist.h. */
 #ifndef ITM_LOCAL_USERS_H
 #define ITM_LOCAL_USERS_H
 
@@ -12,10 +12,12 @@
 
 enum users_failure { USERS_STRICT, USERS_BEST_EFFORT, USERS_BREAK_GLASS };
 
+enum { USERS_NAME_SIZE = 64, USERS_SHELL_SIZE = 256, USERS_FILE_MAX = 4 << 20 /* bytes */ };
+
 struct users_entry {
-	char name[64];
+	char name[USERS_NAME_SIZE];
 	uid_t uid;
-	char shell[256];
+	char shell[USERS_SHELL_SIZE];
 	enum users_failure failure;
 };
 
@@ -26,9 +28,9 @@ struct users_entry {
 int users_by_name(const char *path, const char *name, struct users_entry *out);
 int users_by_uid(const char *path, uid_t uid, struct users_entry *out);
 
-const char *users_failure_name(enum users_failure failure);
+/* One line without its newline.  0 or ITM_EFORMAT. */
+int users_decode(const char *line, size_t len, struct users_entry *out);
 
-/* Write the whole file (atomically). */
-int users_write(const char *path, const struct users_entry *entries, size_t count);
+const char *users_failure_name(enum users_failure failure);
 
 #endif

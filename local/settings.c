@@ -1,0 +1,98 @@
+#include "local/settings.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/paths.h"
+
+#define KEYS "/etc/itm/keys"
+
+#define TEXT(type, name) { #name, CONFIG_TEXT, offsetof(struct type, name), sizeof ((struct type *)0)->name, 0, 0, NULL }
+#define LIST(type, name) { #name, CONFIG_LIST, offsetof(struct type, name), sizeof ((struct type *)0)->name, 0, 0, NULL }
+
+static const struct config_key agent_keys[] = {
+	LIST(settings_agent, record),
+	LIST(settings_agent, strict),
+	LIST(settings_agent, break_glass),
+	TEXT(settings_agent, notice),
+	{ "pipe_limit", CONFIG_SIZE, offsetof(struct settings_agent, pipe_limit), 0, 0, 1ULL << 40, NULL },
+	TEXT(settings_agent, server),
+	TEXT(settings_agent, spool),
+	TEXT(settings_agent, nss_users),
+	TEXT(settings_agent, run),
+	TEXT(settings_agent, identity_key),
+	TEXT(settings_agent, host_id),
+	TEXT(settings_agent, tls_key),
+	TEXT(settings_agent, tls_cert),
+	TEXT(settings_agent, tls_ca),
+	TEXT(settings_agent, log_key),
+	{ "block_interval", CONFIG_DURATION, offsetof(struct settings_agent, block_interval_ms), 0, 1000, 10000, NULL },
+	{ "heartbeat", CONFIG_DURATION, offsetof(struct settings_agent, heartbeat_ms), 0, 1000, 3600000, NULL },
+	{ 0 },
+};
+
+static const struct config_key server_keys[] = {
+	TEXT(settings_server, listen),
+	TEXT(settings_server, store),
+	TEXT(settings_server, index),
+	TEXT(settings_server, run),
+	TEXT(settings_server, server_id),
+	TEXT(settings_server, log_secret),
+	TEXT(settings_server, log_public),
+	TEXT(settings_server, tls_key),
+	TEXT(settings_server, tls_cert),
+	TEXT(settings_server, tls_ca),
+	{ "segment_size", CONFIG_SIZE, offsetof(struct settings_server, segment_size), 0, 4 << 20, 1 << 30, NULL },
+	{ 0 },
+};
+
+static const struct settings_agent agent_defaults = {
+	.notice = "This session is recorded.",
+	.pipe_limit = 1 << 20,
+	.spool = PATHS_SPOOL,
+	.nss_users = PATHS_NSS_USERS,
+	.run = PATHS_RUN,
+	.identity_key = KEYS "/identity.secret",
+	.host_id = "/etc/itm/host-id",
+	.tls_key = KEYS "/agent-tls.key",
+	.tls_cert = KEYS "/agent-tls.crt",
+	.tls_ca = KEYS "/ca.crt",
+	.log_key = KEYS "/log.public",
+	.block_interval_ms = 5000,
+	.heartbeat_ms = 30000,
+};
+
+static const struct settings_server server_defaults = {
+	.listen = "127.0.0.1:7443",
+	.store = PATHS_STORE,
+	.index = PATHS_INDEX,
+	.run = "/run/itm-server",
+	.server_id = "/etc/itm/server-id",
+	.log_secret = KEYS "/log.secret",
+	.log_public = KEYS "/log.public",
+	.tls_key = KEYS "/server-tls.key",
+	.tls_cert = KEYS "/server-tls.crt",
+	.tls_ca = KEYS "/ca.crt",
+	.segment_size = 64 << 20,
+};
+
+int settings_read_agent(const char *path, struct settings_agent *out, char error[CONFIG_ERROR_SIZE])
+{
+	struct settings_agent s = agent_defaults;
+	int r = config_read(path, agent_keys, &s, sizeof s, error);
+	if (r != 0 && r != ITM_ENOENT)
+		return r;
+	*out = s;
+	return 0;
+}
+
+int settings_read_server(const char *path, struct settings_server *out, char error[CONFIG_ERROR_SIZE])
+{
+	struct settings_server s = server_defaults;
+	int r = config_read(path, server_keys, &s, sizeof s, error);
+	if (r != 0 && r != ITM_ENOENT)
+		return r;
+	*out = s;
+	return 0;
+}
