@@ -5,7 +5,12 @@
  * store/segments/<16 hex>.itm    64 MiB each: groups chunk*, block, receipt
  * store/tail/<host>/<stream>     frames not yet in a chunk (not evidence)
  * store/quarantine/              second blocks of a number, broken input
- * store/evidence.db              tables host, block, chunk, receipt, event */
+ * store/hosts/                   enrolled hosts, written by root (enroll.h)
+ * store/evidence.db              where everything is; see evidence_schema.c
+ *
+ * evidence.db is the truth of what is committed: bytes of a segment after its
+ * committed end are the torn end of a crash.  They are never removed; the next
+ * group goes to a new segment and an event says so. */
 #ifndef ITM_STORE_EVIDENCE_H
 #define ITM_STORE_EVIDENCE_H
 
@@ -22,9 +27,21 @@
 #include "format/frame.h"
 #include "format/sign.h"
 
+enum {
+	EVIDENCE_SEGMENT_SIZE = 64 << 20,    /* bytes after which a new segment begins */
+	EVIDENCE_TAIL_MAX = 32 << 20,        /* bytes of one stream's tail; frames over it are left out */
+	EVIDENCE_TAIL_STREAMS_MAX = 4096,    /* of one host */
+};
+
 struct evidence;
+/* write: takes the writer's lock (ITM_EBUSY when held) and needs server; makes
+ * what is missing below dir (dir itself must be there).  Readers: server may
+ * be NULL; ITM_ENOENT when there is no store yet. */
 struct evidence *evidence_open(const char *dir, const struct id *server, bool write, int *error);
 void evidence_close(struct evidence *e);
+void evidence_set_segment_size(struct evidence *e, uint64_t bytes);
+/* The id of the server that owns this store. */
+int evidence_server(struct evidence *e, struct id *out);
 
 struct evidence_host {
 	struct id id;
@@ -36,8 +53,14 @@ struct evidence_host {
 	uint8_t next_key[SIGN_PUBLIC_SIZE];
 	int64_t last_seen_wall_ns;
 };
-int evidence_host_add(struct evidence *e, const struct id *id, const char *name, const uint8_t identity[SIGN_PUBLIC_SIZE]);
+int evidence_host_add(struct evidence *e, const struct id *id, const char *name, const uint8_t identity[SIGN_PUBLIC_SIZE], bool revoked);
+/* add: the name, key and state of a host already there are replaced, its chain
+ * is not touched. */
 int evidence_host_get(struct evidence *e, const struct id *id, struct evidence_host *out);   /* ITM_ENOENT */
+int evidence_host_seen(struct evidence *e, const struct id *id, int64_t wall_ns);
+/* Take over what root entered in store/hosts/ (enroll.h); rereads only when the
+ * folder or a file of it changed. */
+int evidence_host_import(struct evidence *e);
 int evidence_host_list(struct evidence *e, int (*each)(void *context, const struct evidence_host *h), void *context);
 
 /* Where a stored chunk is. */
@@ -63,6 +86,29 @@ int evidence_put(struct evidence *e, const struct block *block, const struct evi
 int evidence_quarantine(struct evidence *e, const struct id *host, const char *why, const void *data, size_t len);
 /* Append a frame to its stream's tail; frames already in a chunk are ignored. */
 int evidence_tail_put(struct evidence *e, const struct id *host, const struct frame *f, const void *payload, size_t len);
+
+/* Several groups with one fsync and one transaction: begin, put ..., commit.
+ * A failed put takes back only itself.  Nothing counts as stored, and nothing
+ * may be acknowledged, before commit has returned 0; after a failed commit none
+ * of them is stored. */
+int evidence_begin(struct evidence *e);
+int evidence_commit(struct evidence *e);
+
+/* What operators should know of: torn ends, forks, refused input, streams
+ * claimed by two hosts.  host may be NULL. */
+int evidence_event(struct evidence *e, const struct id *host, const char *kind, const char *detail);
+struct evidence_event { uint64_t row; int64_t wall_ns; struct id host; const char *kind, *detail; };
+int evidence_events_after(struct evidence *e, uint64_t row,
+			  int (*each)(void *context, const struct evidence_event *event), void *context);
+
+/* Segments in order: the file, and where its committed bytes end. */
+struct evidence_segment { uint64_t number, committed; const char *path; };
+int evidence_segments(struct evidence *e, int (*each)(void *context, const struct evidence_segment *s), void *context);
+
+/* The receipt stored with a block (to be sent again); ITM_ENOENT: no such
+ * block of that hash.  countersign is left empty when there is none. */
+int evidence_receipt(struct evidence *e, const struct id *host, uint64_t sequence,
+		     const uint8_t block_hash[HASH_SIZE], struct buffer *receipt, struct buffer *countersign);
 
 /* Readers.  each returns 0 to go on, anything else stops and is returned. */
 typedef int evidence_each_chunk(void *context, const struct evidence_chunk *c);
