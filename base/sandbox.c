@@ -1,0 +1,179 @@
+#include "base/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+enum { GROUPS_MAX = 16 };
+
+#ifndef TCGETS2
+#define TCGETS2 0x802c542a /* asm-generic/ioctls.h, what newer glibc asks with */
+#endif
+
+int sandbox_no_core(void)
+{
+	const struct rlimit none = { 0, 0 };
+	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+		return ITM_ESYS;
+	return 0;
+}
+
+static int find_groups(const char *const *names, gid_t *out, size_t *count)
+{
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+		const struct group *g = getgrnam(names[i]);
+		if (g == NULL)
+			return ITM_ENOENT;
+		if (*count == GROUPS_MAX)
+			return ITM_ELIMIT;
+		out[(*count)++] = g->gr_gid;
+	}
+	return 0;
+}
+
+int sandbox_become(const char *user, const char *const *groups)
+{
+	gid_t list[GROUPS_MAX];
+	size_t count = 0;
+	const struct passwd *pw = getpwnam(user);
+
+	if (pw == NULL)
+		return ITM_ENOENT;
+	uid_t uid = pw->pw_uid;
+	gid_t gid = pw->pw_gid;
+	int r = find_groups(groups, list, &count);
+	if (r != 0)
+		return r;
+	if (setgroups(count, list) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+		return ITM_ESYS;
+	/* A way back would mean that the calls above did not do what they say. */
+	if (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)) {
+		errno = EPERM;
+		return ITM_ESYS;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+		return ITM_ESYS;
+	return 0;
+}
+
+/* Whoever tries these has been taken over: no reason to let him try again. */
+static const char *const killed[] = {
+	"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp",
+	"execve", "execveat", "kexec_load", "kexec_file_load",
+	"init_module", "finit_module", "delete_module", "bpf", NULL,
+};
+
+/* Refused everywhere.  io_uring would get round every other rule. */
+static const char *const refused[] = {
+	"mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig",
+	"fsmount", "fspick", "mount_setattr", "unshare", "setns", "perf_event_open", "userfaultfd",
+	"io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl", "add_key", "request_key",
+	"reboot", "swapon", "swapoff", "acct", "quotactl", "iopl", "ioperm", "settimeofday",
+	"clock_settime", "sethostname", "setdomainname", "open_by_handle_at", "process_madvise",
+	"personality", "syslog", "vhangup", "mknod", "mknodat", NULL,
+};
+
+/* What moving bytes between descriptors needs, and memory for it. */
+static const char *const pumping[] = {
+	"read", "readv", "write", "writev", "poll", "ppoll", "close", "shutdown", "recvfrom", "recvmsg",
+	"clock_gettime", "gettimeofday", "brk", "munmap", "mremap", "madvise", "futex", "getrandom",
+	"getpid", "gettid", "rt_sigreturn", "rt_sigprocmask", "restart_syscall", "exit", "exit_group",
+	"fstat", "newfstatat", NULL,
+};
+
+/* Only questions about a terminal, its size and its modes; TIOCSTI would type
+ * into it. */
+static const unsigned long pumping_ioctls[] = {
+	TCGETS, TCGETS2, TCSETS, TIOCGWINSZ, TIOCSWINSZ, FIONREAD,
+};
+
+/* A name this kernel or libseccomp does not know cannot be called by it. */
+static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names)
+{
+	for (; *names != NULL; names++) {
+		int nr = seccomp_syscall_resolve_name(*names);
+		if (nr == __NR_SCMP_ERROR)
+			continue;
+		int r = seccomp_rule_add(ctx, action, nr, 0);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int allow_recorder(scmp_filter_ctx ctx)
+{
+	int r = add_names(ctx, SCMP_ACT_ALLOW, pumping);
+	for (size_t i = 0; r == 0 && i < sizeof pumping_ioctls / sizeof pumping_ioctls[0]; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, pumping_ioctls[i]));
+	/* Connected sockets only: no address, so a message goes nowhere else. */
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL));
+	return r;
+}
+
+/* socket(2) of every family but unix (syslog) fails; what is held already
+ * goes on working. */
+static int refuse_network(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+				SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+}
+
+static int refuse_listening(scmp_filter_ctx ctx)
+{
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(listen), 0);
+	return r != 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+					     SCMP_A0(SCMP_CMP_EQ, AF_PACKET));
+}
+
+int sandbox_restrict(enum sandbox_profile profile)
+{
+	bool allow_list = profile == SANDBOX_RECORDER;
+	scmp_filter_ctx ctx = seccomp_init(allow_list ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW);
+	if (ctx == NULL) {
+		errno = ENOMEM;
+		return ITM_ESYS;
+	}
+	int r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree: every key press passes it */
+	if (r == -EOPNOTSUPP || r == -EINVAL)
+		r = 0;
+	if (r == 0)
+		r = add_names(ctx, SCMP_ACT_KILL_PROCESS, killed);
+	if (r == 0 && !allow_list)
+		r = add_names(ctx, SCMP_ACT_ERRNO(EPERM), refused);
+	if (r == 0)
+		switch (profile) {
+		case SANDBOX_RECORDER: r = allow_recorder(ctx); break;
+		case SANDBOX_SEALER: r = refuse_network(ctx); break;
+		case SANDBOX_FORWARDER: r = refuse_listening(ctx); break;
+		case SANDBOX_SERVER: r = refuse_network(ctx); break;
+		}
+	if (r == 0)
+		r = seccomp_load(ctx);
+	seccomp_release(ctx);
+	if (r != 0) {
+		errno = -r;
+		return ITM_ESYS;
+	}
+	return 0;
+}
