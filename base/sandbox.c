@@ -19,9 +19,9 @@
 
 enum { GROUPS_MAX = 16 };
 
-#ifndef TCGETS2
-#define TCGETS2 0x802c542a /* asm-generic/ioctls.h, what newer glibc asks with */
-#endif
+/* TCGETS2 of asm-generic/ioctls.h, what newer glibc asks with; its struct
+ * cannot be had beside <termios.h>. */
+#define ASK_MODES_2 0x802c542aUL
 
 int sandbox_no_core(void)
 {
@@ -97,7 +97,7 @@ static const char *const pumping[] = {
 /* Only questions about a terminal, its size and its modes; TIOCSTI would type
  * into it. */
 static const unsigned long pumping_ioctls[] = {
-	TCGETS, TCGETS2, TCSETS, TIOCGWINSZ, TIOCSWINSZ, FIONREAD,
+	TCGETS, ASK_MODES_2, TCSETS, TIOCGWINSZ, TIOCSWINSZ, FIONREAD,
 };
 
 /* A name this kernel or libseccomp does not know cannot be called by it. */
