@@ -114,17 +114,6 @@ static bool listed(const char *list, struct groups *g, const struct passwd *pw)
 	return false;
 }
 
-bool userlist_no_login(const char *shell)
-{
-	const char *slash = strrchr(shell, '/');
-	const char *base = slash != NULL ? slash + 1 : shell;
-	static const char *const names[] = { "nologin", "false", "true", "sync", "halt", "shutdown", "itm-shell" };
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strcmp(base, names[i]) == 0)
-			return true;
-	return false;
-}
-
 /* An empty shell in passwd(5) means /bin/sh. */
 static int make_entry(const struct settings_agent *settings, struct groups *g, const struct passwd *pw,
 		      struct users_entry *out)
@@ -164,7 +153,7 @@ static int read_accounts(const struct settings_agent *settings, struct groups *g
 	int result = 0;
 	for (struct passwd *pw; result == 0 && (pw = fgetpwent(f)) != NULL; ) {
 		struct users_entry e;
-		if (!listed(settings->record, g, pw) || userlist_no_login(pw->pw_shell))
+		if (!listed(settings->record, g, pw) || users_no_login(pw->pw_shell))
 			continue;
 		if (make_entry(settings, g, pw, &e) != 0) {
 			log_error("account %s can't be recorded: its name, uid or shell is unusual", pw->pw_name);

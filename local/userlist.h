@@ -3,7 +3,6 @@
 #ifndef ITM_LOCAL_USERLIST_H
 #define ITM_LOCAL_USERLIST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "local/settings.h"
@@ -28,9 +27,6 @@ int userlist_load(const struct settings_agent *settings, const char *passwd_path
 void userlist_free(struct userlist *list);
 
 const struct users_entry *userlist_find(const struct userlist *list, uid_t uid);
-
-/* A shell that lets nobody in, and so is never replaced. */
-bool userlist_no_login(const char *shell);
 
 /* Write the users file, atomically, 0644.  0, ITM_ENOMEM, ITM_ELIMIT, ITM_ESYS. */
 int userlist_write(const struct userlist *list, const char *path);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +21,17 @@ static const char *const failure_names[] = { "strict", "best-effort", "break-gla
 const char *users_failure_name(enum users_failure failure)
 {
 	return failure_names[failure];
+}
+
+bool users_no_login(const char *shell)
+{
+	static const char *const names[] = { "nologin", "false", "true", "sync", "halt", "shutdown", "itm-shell" };
+	const char *slash = strrchr(shell, '/');
+	const char *base = slash != NULL ? slash + 1 : shell;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(base, names[i]) == 0)
+			return true;
+	return false;
 }
 
 /* The next field of at most size - 1 bytes, ended by a colon or the end. */

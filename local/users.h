@@ -7,6 +7,7 @@
 #ifndef ITM_LOCAL_USERS_H
 #define ITM_LOCAL_USERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -30,6 +31,10 @@ int users_by_uid(const char *path, uid_t uid, struct users_entry *out);
 
 /* One line without its newline.  0 or ITM_EFORMAT. */
 int users_decode(const char *line, size_t len, struct users_entry *out);
+
+/* A shell that lets nobody in (nologin, false, ...) or is itm-shell itself,
+ * and so is never replaced. */
+bool users_no_login(const char *shell);
 
 const char *users_failure_name(enum users_failure failure);
 

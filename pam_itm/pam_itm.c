@@ -1,0 +1,246 @@
+/* pam_itm.so: a session module that announces each login to the broker and,
+ * where policy says so, lets nobody in who could not be recorded.
+ *
+ * Runs inside sshd, login and su as root: no signal is touched, nothing is
+ * said through the conversation (it would corrupt sftp), every wait together
+ * is bounded by WAIT_MS.  The other hooks are left out on purpose: libpam then
+ * answers PAM_MODULE_UNKNOWN, so that a wrong `auth` line opens no door.
+ * Options: file=USERS run=DIR stub=PATH (tests). */
+#define PAM_SM_SESSION
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <security/pam_ext.h>
+#include <security/pam_modules.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/fdpass.h"
+#include "base/paths.h"
+#include "local/message.h"
+#include "local/users.h"
+
+#define EXPORT __attribute__((visibility("default")))
+EXPORT int pam_sm_open_session(pam_handle_t *, int, int, const char **);
+EXPORT int pam_sm_close_session(pam_handle_t *, int, int, const char **);
+
+enum { WAIT_MS = 2000 }; /* a login waits no longer for us; shared with the stub's own budget */
+
+static const char data_name[] = "itm_announced";
+
+struct options { const char *file, *run, *stub; };
+
+static struct options parse_options(int argc, const char **argv)
+{
+	struct options o = { PATHS_NSS_USERS, PATHS_RUN, ITM_LIBEXECDIR "/itm-shell" };
+	for (int i = 0; i < argc; i++) {
+		if (strncmp(argv[i], "file=", 5) == 0)
+			o.file = argv[i] + 5;
+		else if (strncmp(argv[i], "run=", 4) == 0)
+			o.run = argv[i] + 4;
+		else if (strncmp(argv[i], "stub=", 5) == 0)
+			o.stub = argv[i] + 5;
+	}
+	return o;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Cut to size; NULL is "". */
+static void copy_text(char *out, size_t size, const char *text)
+{
+	size_t len = text != NULL ? strnlen(text, size - 1) : 0;
+	memcpy(out, text != NULL ? text : "", len);
+	out[len] = '\0';
+}
+
+static void copy_item(pam_handle_t *pamh, int item, char *out, size_t size)
+{
+	const void *value = NULL;
+	copy_text(out, size, pam_get_item(pamh, item, &value) == PAM_SUCCESS ? value : NULL);
+}
+
+/* loginuid or sessionid of this process; (uint32_t)-1 when unset or unknown. */
+static uint32_t read_number(const char *path)
+{
+	char text[16];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return UINT32_MAX;
+	text[n] = '\0';
+	return (uint32_t)strtoul(text, NULL, 10);
+}
+
+static struct message_login describe(pam_handle_t *pamh, uid_t uid)
+{
+	struct message_login m = {
+		.pid = getpid(),
+		.uid = uid,
+		.loginuid = read_number("/proc/self/loginuid"),
+		.audit_session = read_number("/proc/self/sessionid"),
+	};
+	copy_item(pamh, PAM_USER, m.user, sizeof m.user);
+	copy_item(pamh, PAM_SERVICE, m.service, sizeof m.service);
+	copy_item(pamh, PAM_RHOST, m.rhost, sizeof m.rhost);
+	copy_item(pamh, PAM_TTY, m.tty, sizeof m.tty);
+	copy_item(pamh, PAM_RUSER, m.ruser, sizeof m.ruser);
+	copy_text(m.ssh_connection, sizeof m.ssh_connection, pam_getenv(pamh, "SSH_CONNECTION"));
+	copy_text(m.ssh_auth, sizeof m.ssh_auth, pam_getenv(pamh, "SSH_AUTH_INFO_0"));
+	return m;
+}
+
+static int send_login(const char *run, enum message_type type, const struct message_login *m, int64_t deadline)
+{
+	char path[256];
+	int n = snprintf(path, sizeof path, "%s/pam.sock", run);
+	int64_t left = deadline - now_ms();
+	if (n < 0 || (size_t)n >= sizeof path || left <= 0)
+		return ITM_EINVAL;
+	struct buffer b;
+	buffer_init(&b, MESSAGE_MAX);
+	int r = message_encode_login(&b, type, m);
+	int sock = r == 0 ? fdpass_connect(path, (int)left) : r;
+	if (sock >= 0) {
+		/* A fresh socket has room for one packet: this does not wait. */
+		r = fdpass_send(sock, b.data, b.len, NULL, 0);
+		if (r != 0) {
+			close(sock);
+			sock = r;
+		}
+	}
+	buffer_free(&b);
+	return sock;
+}
+
+static int wait_readable(int sock, int64_t deadline)
+{
+	for (;;) {
+		int64_t left = deadline - now_ms();
+		struct pollfd p = { .fd = sock, .events = POLLIN };
+		int n = left > 0 ? poll(&p, 1, (int)left) : 0;
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return ITM_ETIMEOUT;
+		if (errno != EINTR)
+			return ITM_ESYS;
+	}
+}
+
+/* 0 = allowed, ITM_EPERM = refused (why says it), else no answer. */
+static int announce(const char *run, const struct message_login *m, char why[MESSAGE_TEXT_MAX])
+{
+	int64_t deadline = now_ms() + WAIT_MS;
+	int sock = send_login(run, MESSAGE_ANNOUNCE, m, deadline);
+	if (sock < 0)
+		return sock;
+	unsigned char answer[MESSAGE_TEXT_MAX + 64];
+	size_t no_fds = 0;
+	uint32_t allow = 0;
+	int r = wait_readable(sock, deadline);
+	ssize_t n = r == 0 ? fdpass_recv(sock, answer, sizeof answer, NULL, &no_fds) : r;
+	close(sock);
+	if (n < 0)
+		return (int)n;
+	r = message_decode_words(answer, (size_t)n, MESSAGE_DECISION, &allow, why, MESSAGE_TEXT_MAX, NULL);
+	if (r != 0)
+		return r;
+	return allow == 1 ? 0 : ITM_EPERM;
+}
+
+static void forget(pam_handle_t *pamh, void *data, int status)
+{
+	/* The same for PAM_DATA_REPLACE and PAM_DATA_SILENT (a forked child's
+	 * pam_end): nothing but this memory belongs to us here. */
+	free(data);
+}
+
+static int stub_usable(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IXOTH) != 0;
+}
+
+/* What happens to a login that can't be recorded. */
+static int without_recording(pam_handle_t *pamh, const char *user, int found, const struct users_entry *e,
+			     const char *why)
+{
+	int refuse = found != 0 || e->failure == USERS_STRICT;
+	pam_syslog(pamh, LOG_ERR, "%s of %s: %s (%s)", refuse ? "refused login" : "unrecorded login", user, why,
+		   found != 0 ? "users file unusable" : users_failure_name(e->failure));
+	return refuse ? PAM_PERM_DENIED : PAM_SUCCESS;
+}
+
+/* One answer for a user; the users file that can't be read (found != 0) means
+ * that only the broker can say yes, except to root, who must be able to
+ * repair it. */
+static int decide(pam_handle_t *pamh, const struct options *o, const char *user, int found, struct users_entry *e)
+{
+	if (found != 0 && strcmp(user, "root") == 0) {
+		e->failure = USERS_BREAK_GLASS;
+		found = 0;
+	}
+	if (!stub_usable(o->stub) && (found != 0 || e->failure == USERS_STRICT))
+		return without_recording(pamh, user, found, e, "itm-shell can't be executed");
+	struct message_login m = describe(pamh, e->uid);
+	char why[MESSAGE_TEXT_MAX];
+	int r = announce(o->run, &m, why);
+	if (r == ITM_EPERM) {
+		pam_syslog(pamh, LOG_ERR, "refused login of %s: %s", user, why);
+		return PAM_PERM_DENIED;
+	}
+	if (r != 0)
+		return without_recording(pamh, user, found, e, error_text(r));
+	char *copy = strdup(user);
+	if (copy == NULL || pam_set_data(pamh, data_name, copy, forget) != PAM_SUCCESS)
+		free(copy); /* only costs a second announcement, which the broker takes as the first */
+	return PAM_SUCCESS;
+}
+
+int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct options o = parse_options(argc, argv);
+	const void *item = NULL, *known = NULL;
+	if (pam_get_item(pamh, PAM_USER, &item) != PAM_SUCCESS || item == NULL) {
+		pam_syslog(pamh, LOG_ERR, "no user name");
+		return PAM_SYSTEM_ERR;
+	}
+	const char *user = item;
+	if (pam_get_data(pamh, data_name, &known) == PAM_SUCCESS && known != NULL && strcmp(known, user) == 0)
+		return PAM_SUCCESS; /* called twice, as where su-l includes su */
+	struct users_entry e = { .uid = (uid_t)-1, .failure = USERS_STRICT };
+	int found = users_by_name(o.file, user, &e);
+	if (found == ITM_ENOENT)
+		return PAM_SUCCESS;
+	return decide(pamh, &o, user, found, &e);
+}
+
+int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct options o = parse_options(argc, argv);
+	const void *known = NULL;
+	if (pam_get_data(pamh, data_name, &known) != PAM_SUCCESS || known == NULL)
+		return PAM_SUCCESS;
+	struct message_login m = describe(pamh, (uid_t)-1);
+	int sock = send_login(o.run, MESSAGE_LOGOUT, &m, now_ms() + WAIT_MS);
+	if (sock >= 0)
+		close(sock); /* no answer is waited for: the broker sees our end by itself, too */
+	pam_set_data(pamh, data_name, NULL, NULL);
+	return PAM_SUCCESS;
+}
