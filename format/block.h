@@ -73,7 +73,8 @@ void block_hash(const struct block *b, uint8_t out[HASH_SIZE]);
 
 /* Check body hash against the digests and the signature against key (the one
  * the block before announced, or the genesis record's own).  With GENESIS also
- * the identity signature against the key in the record.  0, ITM_ECRYPTO. */
+ * the identity signature against the key in the record.  digests NULL: the
+ * body is left unchecked.  0, ITM_ECRYPTO. */
 int block_check(const struct block *b, const uint8_t (*digests)[HASH_SIZE], const uint8_t key[SIGN_PUBLIC_SIZE],
 		struct fault *fault);
 

@@ -22,8 +22,8 @@ struct inflate *inflate_new(void);
 void inflate_free(struct inflate *i);
 void inflate_reset(struct inflate *i);
 /* Append exactly plain_len bytes to b from all of data.  Less, more, or bytes
- * left over is ITM_EFORMAT; a window over 2^20 is ITM_ELIMIT before memory is
- * taken; b is cut back on failure. */
+ * left over, and a window over 2^20 (refused before memory is taken) is
+ * ITM_EFORMAT; b is unchanged on failure. */
 int inflate_put(struct inflate *i, const void *data, size_t len, size_t plain_len, struct buffer *b);
 
 #endif

@@ -1,5 +1,5 @@
-/* meta: the session metadata text, `key=value` lines; bytes below 0x20, 0x7f,
- * backslash and invalid UTF-8 are written \xHH.
+/* meta: the session metadata text, `key=value` lines; bytes below 0x20, 0x7f
+ * and backslash are written \xHH.
  *
  * Keys: v (1), host, hostname, login_id, user, uid, service, rhost, tty, mode
  * (pty pipe), shell, argv (one key per word, in order), ssh_connection,

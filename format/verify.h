@@ -54,12 +54,14 @@ void verifier_free(struct verifier *v);
 
 /* Next unit, in file order.  origin is shown in details ("spool/seg-…:4096").
  * Returns 0, or ITM_E* when the unit ends all trust (the verdict is then
- * TAMPERED or FORK and later units are only counted).  The verifier keeps one
- * chunk_reader a stream, at most 4096 at a time (the least recently used is
- * dropped; its chunks then count as RESET-less until their next RESET). */
+ * TAMPERED or FORK and later units are not looked at).  At most 4096 streams
+ * may be open at one time. */
 int verifier_unit(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
 /* A unit or file that could not be decoded at all. */
 void verifier_broken(struct verifier *v, const char *origin, const struct fault *fault);
+/* Spool segment number ends inside a unit that begins at offset: what a crash
+ * leaves.  Excused when a later UNIT_TORN declares it, or nothing follows. */
+void verifier_torn(struct verifier *v, const char *origin, uint64_t segment, uint64_t offset);
 /* Call the restricted form for one stream only: chunks of others are hashed
  * for the chain but not judged for GAP / OPEN-TAIL. */
 void verifier_watch_stream(struct verifier *v, const struct id *stream);
