@@ -1,5 +1,14 @@
 /* vt: bytes to screen: a terminal emulator (xterm subset) as state tables;
- * never answers, never allocates past its limits, any byte is safe. */
+ * never answers, never allocates past its limits, any byte is safe.
+ *
+ * Understood: UTF-8 with wide and combining characters; C0; ESC 7 8 D E H M N
+ * O c n o, # 8, charsets ( ) * + with 0 A B; CSI @ A-M P S T X Z ` a b d-h l m
+ * r s u, ! p; modes 4, 20, ?6 ?7 ?25 ?47 ?1047 ?1048 ?1049 ?2004.  Everything
+ * else is parsed and ignored (parser.h).
+ *
+ * Resize: no reflow.  A row keeps its left part; when rows must go, blank ones
+ * below the text go first, then those at the top, which on the primary screen
+ * leave through events.line as if scrolled; the cursor stays on its text. */
 #ifndef ITM_TERMINAL_VT_H
 #define ITM_TERMINAL_VT_H
 
@@ -19,7 +28,8 @@ struct vt_cell {
 enum { VT_BOLD = 1, VT_FAINT = 2, VT_ITALIC = 4, VT_UNDERLINE = 8, VT_BLINK = 16, VT_REVERSE = 32, VT_HIDDEN = 64, VT_STRIKE = 128 };
 
 struct vt_events {
-	/* A line left the top of the primary screen for good.  wrapped: it continues in the next. */
+	/* A line left the top of the primary screen for good.  wrapped: it
+	 * continues in the next.  columns: up to the last cell ever written. */
 	void (*line)(void *context, const struct vt_cell *cells, unsigned columns, bool wrapped);
 	/* The screen was cleared or switched: what was on it is about to go. */
 	void (*clearing)(void *context);
@@ -27,10 +37,12 @@ struct vt_events {
 };
 
 struct vt;
-struct vt *vt_new(unsigned columns, unsigned rows);     /* owned; clamps to 1..MAX */
+struct vt *vt_new(unsigned columns, unsigned rows);     /* owned; clamps to 1..MAX; NULL out of memory */
 void vt_free(struct vt *v);
+struct vt *vt_copy(const struct vt *v);                 /* owned, without events; NULL out of memory */
 void vt_set_events(struct vt *v, const struct vt_events *events);
 void vt_feed(struct vt *v, const void *data, size_t len);
+/* Out of memory: the size stays as it was. */
 void vt_resize(struct vt *v, unsigned columns, unsigned rows);
 void vt_reset(struct vt *v);
 
@@ -42,5 +54,17 @@ bool vt_row_wrapped(const struct vt *v, unsigned y);
 void vt_cursor(const struct vt *v, unsigned *x, unsigned *y, bool *visible);
 bool vt_alternate(const struct vt *v);
 bool vt_bracketed_paste(const struct vt *v);
+
+/* Times, for those who make lines of it.  The clock is the caller's: rows
+ * remember what it said at their last change. */
+void vt_set_time(struct vt *v, uint64_t time_ms);
+uint64_t vt_row_time(const struct vt *v, unsigned y);
+bool vt_row_fresh(const struct vt *v, unsigned y);      /* changed since vt_row_take */
+void vt_row_take(struct vt *v, unsigned y);
+/* Number of columns of the row that were written. */
+unsigned vt_row_used(const struct vt *v, unsigned y);
+/* Inside events.line: the same of the line that goes. */
+uint64_t vt_line_time(const struct vt *v);
+bool vt_line_fresh(const struct vt *v);
 
 #endif
