@@ -1,0 +1,96 @@
+"""One flipped bit anywhere in spool or store is named by `itm verify`."""
+import os
+import random
+import re
+import shutil
+
+from lab import LAB, SPOOL, STORE, NewSessions, check, login, verify, wait_for
+
+FLIPS = 100  # in each of spool and store
+
+
+def segments(folder):
+    found = []
+    for parent, _, names in os.walk(folder):
+        found += [os.path.join(parent, n) for n in names
+                  if n.endswith(".itm") and os.path.getsize(os.path.join(parent, n)) > 0]
+    return sorted(found)
+
+
+def record_something():
+    with NewSessions("alice") as new, login("alice") as terminal:
+        terminal.command("ls -l /etc; echo all''shown", "allshown")
+        terminal.type("exit\r")
+        terminal.end()
+    session = new.wait()[0]["session"]
+    wait_for("a sealed session", 15, lambda: verify(session)[0] in (0, 10), 0.3)
+
+
+def flips_found(original):
+    record_something()
+    copy = f"{LAB}/damage"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(original, copy, ignore=shutil.ignore_patterns("lock"))
+    baseline, words = verify(copy)
+    check(baseline not in (15, 16), f"before any damage: {words.strip()}")
+    files = segments(copy)
+    total = sum(os.path.getsize(f) for f in files)
+    check(total > 1000, f"only {total} bytes of segments in {original}")
+    chance = random.Random(os.environ.get("E2E_SEED", "1"))
+    missed = []
+    for _ in range(20 if os.environ.get("E2E_FAST") else FLIPS):
+        place, bit = chance.randrange(total), 1 << chance.randrange(8)
+        for path in files:
+            if place < os.path.getsize(path):
+                break
+            place -= os.path.getsize(path)
+        with open(path, "r+b") as f:
+            f.seek(place)
+            old = f.read(1)
+            f.seek(place)
+            f.write(bytes([old[0] ^ bit]))
+            f.flush()
+        code, words = verify(copy)
+        named = os.path.basename(path) in words
+        if code != 16 and not (code != 0 and code != baseline and named):
+            missed.append(f"{os.path.basename(path)}:{place} bit {bit}: exit {code}")
+        elif not named and not re.search(r"block|chunk|offset|sequence", words):
+            missed.append(f"{os.path.basename(path)}:{place}: no place named: {words.strip()[:120]}")
+        with open(path, "r+b") as f:
+            f.seek(place)
+            f.write(old)
+    again, words = verify(copy)
+    check(again == baseline, f"after mending all: {words.strip()}")
+    check(not missed, f"{len(missed)} not found: {'; '.join(missed[:5])}")
+    return f"{total} bytes"
+
+
+def test_one_flipped_bit_in_the_spool_is_named():
+    return flips_found(SPOOL)
+
+
+def test_one_flipped_bit_in_the_store_is_named():
+    return flips_found(STORE)
+
+
+def test_a_truncated_or_missing_segment_is_named():
+    record_something()
+    for original in (SPOOL, STORE):
+        copy = f"{LAB}/cut"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(original, copy, ignore=shutil.ignore_patterns("lock"))
+        baseline, _ = verify(copy)
+        last = segments(copy)[-1]
+        size = os.path.getsize(last)
+        os.truncate(last, size - 7)
+        code, words = verify(copy)
+        check(code not in (0, 10) and (code != baseline or os.path.basename(last) in words),
+              f"{last} cut by 7 bytes: exit {code}: {words.strip()}")
+    first = segments(copy)
+    if len(first) > 2:
+        os.remove(first[len(first) // 2])
+        check(verify(copy)[0] not in (0, 10), "a missing segment")
+
+
+for _test in (test_one_flipped_bit_in_the_spool_is_named, test_one_flipped_bit_in_the_store_is_named):
+    _test.limit_s = 180

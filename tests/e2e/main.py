@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Runs the end-to-end tests inside the lab and prints TAP.
+
+    main.py [--fast] [NAME...]      NAME: part of a test's name
+"""
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+import lab
+import login_tests
+import pipe_tests
+import crash_tests
+import damage_tests
+import policy_tests
+
+MODULES = [login_tests, pipe_tests, policy_tests, crash_tests, damage_tests]
+LIMIT_S = 60  # for a test that names none
+
+
+def tests():
+    """(name, function) of every function test_*, in file order."""
+    for module in MODULES:
+        for name, function in vars(module).items():
+            if name.startswith("test_") and callable(function):
+                yield name[5:].replace("_", " "), function
+
+
+def on_alarm(*_):
+    raise lab.Failure("time limit")
+
+
+def show_logs():
+    for name in ("itm-agentd", "itm-server"):
+        try:
+            for line in lab.DAEMONS.log(name).split("\n")[-25:]:
+                if line:
+                    print(f"# {name}: {line}")
+        except FileNotFoundError:
+            pass
+
+
+def run_one(number, name, function):
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(getattr(function, "limit_s", LIMIT_S))
+    begun = time.monotonic()
+    label = f"{number} - e2e: {name}"
+    try:
+        note = function()
+        print(f"ok {label}{' (' + note + ')' if note else ''}")
+        return True
+    except lab.Skip as reason:
+        print(f"ok {label} # SKIP {reason}")
+        return True
+    except (lab.Failure, subprocess.SubprocessError, OSError) as error:
+        where = traceback.extract_tb(error.__traceback__)
+        mine = [f for f in where if f.filename.endswith("_tests.py")]
+        print(f"not ok {label}")
+        print(f"#   {os.path.basename(mine[-1].filename)}:{mine[-1].lineno}: {error}" if mine else f"#   {error}")
+    except Exception:  # a fault of the test itself: say all, go on
+        print(f"not ok {label}")
+        for line in traceback.format_exc().split("\n"):
+            print(f"#   {line}")
+    finally:
+        signal.alarm(0)
+        print(f"# {time.monotonic() - begun:.1f} s", file=sys.stderr)
+    return False
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--fast", action="store_true")
+    options.add_argument("names", nargs="*")
+    options = options.parse_args()
+    if options.fast:
+        os.environ["E2E_FAST"] = "1"
+    chosen = [(n, f) for n, f in tests() if not options.names or any(x in n for x in options.names)]
+    print(f"1..{len(chosen)}")
+    try:
+        lab.DAEMONS.start_all()
+    except (lab.Failure, OSError) as error:
+        print(f"not ok 1 - e2e: the daemons start\n#   {error}")
+        show_logs()
+        return 1
+    failed = 0
+    for number, (name, function) in enumerate(chosen, 1):
+        if not run_one(number, name, function):
+            failed += 1
+    if failed:
+        show_logs()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""What happens when recording is not possible, and when configuration is
+broken: alice's logins are best-effort, carol's strict, dave's not recorded."""
+import os
+import re
+import signal
+import time
+
+from lab import (DAEMONS, SSH, Failure, NewSessions, Terminal, check, equal, login, pids, run, ssh, transcript, wait_for)
+
+BOUND_S = 2.0  # what a login may wait for a silent agent
+
+
+def plain_login_time():
+    times = []
+    for _ in range(3):
+        begun = time.monotonic()
+        ssh("dave", "true")
+        times.append(time.monotonic() - begun)
+    return min(times)
+
+
+def attempt(user):
+    """Log in on a terminal: seconds until a prompt or the end, what was shown, whether let in."""
+    begun = time.monotonic()
+    with Terminal(SSH + ["-tt", "-l", user, "lab"]) as terminal:
+        while time.monotonic() - begun < 15:
+            terminal.read(0.05)
+            if re.search(rb"@lab:~\$ ", terminal.shown):
+                took = time.monotonic() - begun
+                terminal.type("exit\r")
+                terminal.end()
+                return took, terminal.shown.decode(errors="replace"), True
+            pid, status = os.waitpid(terminal.pid, os.WNOHANG)
+            if pid:
+                terminal.status = status
+                while terminal.read(0.05):
+                    pass
+                return time.monotonic() - begun, terminal.shown.decode(errors="replace"), False
+    raise Failure(f"{user}: neither in nor out within 15 s; shown: {terminal.shown[-300:]!r}")
+
+
+def outcomes(state):
+    usual = plain_login_time()
+    took, shown, inside = attempt("alice")
+    check(inside, f"agent {state}: best-effort alice was kept out: {shown!r}")
+    check(took - usual <= BOUND_S + 0.7, f"agent {state}: alice's login took {took:.1f} s, usual is {usual:.1f}")
+    check(re.search(r"not (being )?recorded|without recording|unrecorded|recorder|recording", shown, re.I),
+          f"agent {state}: no plain sentence for alice: {shown!r}")
+    took, shown, inside = attempt("carol")
+    check(not inside, f"agent {state}: strict carol got in")
+    check(took - usual <= BOUND_S + 0.7, f"agent {state}: carol's refusal took {took:.1f} s, usual is {usual:.1f}")
+    done = ssh("carol", "echo in")
+    check(b"in" not in done.stdout.split(), f"agent {state}: strict carol ran a command")
+    equal(ssh("dave", "echo in").stdout, b"in\n", "dave, out of scope")
+    return shown
+
+
+def test_agent_absent():
+    DAEMONS.stop("itm-agentd")
+    wait_for("the end of the agent", 5, lambda: not pids("itm-agentd") and not pids("itm-brokerd"))
+    try:
+        outcomes("absent")
+    finally:
+        DAEMONS.start("itm-agentd")
+        DAEMONS.ready()
+
+
+def test_agent_silent():
+    stopped = pids("itm-agentd") + pids("itm-brokerd")
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        outcomes("silent")
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    with NewSessions("alice") as new, login("alice") as terminal:
+        terminal.command("echo re''corded", "recorded")
+        terminal.type("exit\r")
+        terminal.end()
+    new.wait()
+
+
+def test_agent_absent_scp_stays_clean():
+    DAEMONS.stop("itm-agentd")
+    try:
+        done = ssh("alice", "echo clean; exit 6")
+        equal((done.returncode, done.stdout, done.stderr), (6, b"clean\n", b""), "a command without its agent")
+    finally:
+        DAEMONS.start("itm-agentd")
+        DAEMONS.ready()
+
+
+def test_a_removed_shell_locks_nobody_out():
+    path = "/usr/libexec/itm/itm-shell"
+    os.rename(path, path + ".away")
+    try:
+        done = ssh("alice", "echo in")
+        equal(done.stdout, b"in\n", "alice without itm-shell")
+        equal(ssh("dave", "echo in").stdout, b"in\n", "dave without itm-shell")
+    finally:
+        os.rename(path + ".away", path)
+
+
+def test_a_broken_configuration_is_named_and_the_old_one_stays():
+    path = "/etc/itm/agent.conf"
+    with open(path) as f:
+        good = f.read()
+    line = good.count("\n") + 1
+    before = len(DAEMONS.log("itm-agentd"))
+    with open(path, "a") as f:
+        f.write("recrod = nobody\n")
+    try:
+        DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+        wait_for(f"agent.conf:{line} in the log", 5, lambda: f"agent.conf:{line}" in DAEMONS.log("itm-agentd")[before:])
+        with NewSessions("alice") as new, login("alice") as terminal:
+            terminal.command("echo old''policy", "oldpolicy")
+            terminal.type("exit\r")
+            terminal.end()
+        check("oldpolicy" in transcript(new.wait()[0]["session"]), "transcript")
+    finally:
+        with open(path, "w") as f:
+            f.write(good)
+        DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+
+
+def test_a_changed_configuration_is_taken_over():
+    path = "/etc/itm/agent.conf.d/dave.conf"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write("record = dave\n")
+    try:
+        DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+        wait_for("dave in scope", 5, lambda: b"itm-shell" in run(["getent", "passwd", "dave"]).stdout)
+        with NewSessions("dave") as new, login("dave") as terminal:
+            terminal.command("echo da''ve", "dave")
+            terminal.type("exit\r")
+            terminal.end()
+        new.wait()
+    finally:
+        os.remove(path)
+        DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+    wait_for("dave out of scope", 5, lambda: b"itm-shell" not in run(["getent", "passwd", "dave"]).stdout)
+
+
+def test_only_root_announces_logins():
+    done = run(["setpriv", "--reuid=dave", "--regid=dave", "--clear-groups", "python3", "-c",
+                "import socket; s=socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect('/run/itm/pam.sock')"])
+    check(done.returncode != 0 and b"PermissionError" in done.stderr, f"dave may connect: {done.stderr[-200:]!r}")
+
+
+def test_the_record_is_readable_by_its_owners_alone():
+    for folder in ("/var/lib/itm/spool", "/var/lib/itm/store", "/var/lib/itm/index", "/etc/itm/keys/identity.secret"):
+        done = run(["setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "ls" if os.path.isdir(folder) else "cat",
+                    folder])
+        check(done.returncode != 0, f"alice may read {folder}")
