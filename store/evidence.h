@@ -6,7 +6,7 @@
  * store/tail/<host>/<stream>     frames not yet in a chunk (not evidence)
  * store/quarantine/              second blocks of a number, broken input
  * store/hosts/                   enrolled hosts, written by root (enroll.h)
- * store/evidence.db              where everything is; see evidence_schema.c
+ * store/evidence.db              where everything is; tables in evidence.c
  *
  * evidence.db is the truth of what is committed: bytes of a segment after its
  * committed end are the torn end of a crash.  They are never removed; the next

@@ -29,8 +29,8 @@ uint64_t segment_end(const struct segment *s);     /* where the next byte goes *
  * must be closed and its end since the last sync given up. */
 int segment_append(struct segment *s, const void *data, size_t len);
 int segment_sync(struct segment *s);
-/* fsync, mode 0440: nothing more will be written. */
-int segment_seal(struct segment *s);
+/* Mode 0440: nothing more will be written to this file. */
+int segment_seal(const char *path);
 
 /* Reading: whole units in file order. */
 struct segment_reader;
