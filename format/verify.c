@@ -362,7 +362,6 @@ static void accept_block(struct verifier *v, const struct block *b, const uint8_
 	if (v->result.blocks == 0)
 		first_block(v, b);
 	block_hash(b, v->head);
-	memcpy(v->next_key, b->next_key, SIGN_PUBLIC_SIZE);
 	if (b->flags & BLOCK_GENESIS)
 		note_genesis(v, b, v->head);
 	if (b->flags & BLOCK_GAP)
@@ -371,6 +370,7 @@ static void accept_block(struct verifier *v, const struct block *b, const uint8_
 	r->sequence = b->sequence;
 	memcpy(r->hash, v->head, HASH_SIZE);
 	memcpy(r->key, key, SIGN_PUBLIC_SIZE);
+	memcpy(v->next_key, b->next_key, SIGN_PUBLIC_SIZE); /* last: key may point at it */
 	v->started = true;
 	v->result.blocks++;
 	v->result.last_sequence = b->sequence;

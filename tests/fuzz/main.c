@@ -36,7 +36,8 @@ static int run_file(const char *path)
 	uint8_t *exact = malloc(len ? len : 1);
 	if (exact == NULL)
 		abort();
-	memcpy(exact, data ? data : (uint8_t *)"", len);
+	if (len > 0)
+		memcpy(exact, data, len);
 	free(data);
 	LLVMFuzzerTestOneInput(exact, len);
 	free(exact);

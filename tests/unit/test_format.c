@@ -1,0 +1,245 @@
+/* format: events, units, frames, chunks, metadata: round trips, and every
+ * truncation refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "chain.h"
+#include "format/compress.h"
+#include "format/frame.h"
+#include "format/meta.h"
+#include "format/unit.h"
+
+static void runs_round_trip(void **state)
+{
+	struct buffer b;
+	struct record_run run;
+	struct record_event e;
+	uint64_t last = 0;
+	buffer_init(&b, 1000);
+	assert_int_equal(record_put(&b, &last, 5, RECORD_OUT, 3, "abc"), 0);
+	assert_int_equal(record_put(&b, &last, 4, RECORD_RESIZE, 80 << 16 | 24, NULL), 0); /* clock went back */
+	assert_int_equal(record_put(&b, &last, 90000, RECORD_EXIT, 0x0b, NULL), 0);
+	record_run_init(&run, b.data, b.len);
+	assert_int_equal(record_run_next(&run, &e, NULL), 1);
+	assert_true(e.time_ms == 5 && e.kind == RECORD_OUT && e.len == 3);
+	assert_memory_equal(e.data, "abc", 3);
+	assert_int_equal(record_run_next(&run, &e, NULL), 1);
+	assert_true(e.time_ms == 5 && e.kind == RECORD_RESIZE && e.code == (80 << 16 | 24));
+	assert_int_equal(record_run_next(&run, &e, NULL), 1);
+	assert_true(e.time_ms == 90000 && e.code == 0x0b);
+	assert_int_equal(record_run_next(&run, &e, NULL), 0);
+	buffer_free(&b);
+}
+
+static void runs_refuse(void **state)
+{
+	static const struct { const char *bytes; size_t len; int code; } bad[] = {
+		{ "\x00", 1, ITM_ETRUNC }, { "\x00\x05" "ab", 4, ITM_ETRUNC }, { "\x0f\x00", 2, ITM_EVERSION },
+		{ "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, ITM_ETRUNC },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct record_run run;
+		struct record_event e;
+		struct fault fault = { 0, NULL };
+		record_run_init(&run, bad[i].bytes, bad[i].len);
+		assert_int_equal(record_run_next(&run, &e, &fault), bad[i].code);
+		assert_non_null(fault.reason);
+	}
+}
+
+static void meta_round_trip(void **state)
+{
+	struct buffer b;
+	char out[64];
+	buffer_init(&b, META_MAX);
+	assert_int_equal(meta_put(&b, "user", "john"), 0);
+	assert_int_equal(meta_put_bytes(&b, "argv", "a\nuser=root\\\x1b", 13), 0);
+	assert_int_equal(meta_put(&b, "argv", "two"), 0);
+	const char *text = (const char *)b.data;
+	assert_int_equal(meta_get(text, b.len, "user", 0, out, sizeof out), 4);
+	assert_string_equal(out, "john");
+	assert_int_equal(meta_get(text, b.len, "user", 1, out, sizeof out), ITM_ENOENT);
+	assert_int_equal(meta_get(text, b.len, "argv", 0, out, sizeof out), 13);
+	assert_memory_equal(out, "a\nuser=root\\\x1b", 13);
+	assert_int_equal(meta_get(text, b.len, "argv", 1, out, sizeof out), 3);
+	assert_int_equal(meta_get(text, b.len, "argv", 1, out, 3), ITM_ELIMIT);
+	assert_int_equal(meta_get("x=\\x4", 5, "x", 0, out, sizeof out), ITM_EFORMAT);
+	buffer_free(&b);
+}
+
+/* Every prefix of a good unit is ITM_ETRUNC; every flipped bit is refused or
+ * (in the unused length of the type's own payload) never taken as it was. */
+static void units_refuse_damage(void **state)
+{
+	struct buffer b;
+	struct unit u;
+	struct fault fault;
+	buffer_init(&b, 1000);
+	assert_int_equal(unit_put(&b, UNIT_CHUNK, 1, "payload", 7), 0);
+	assert_int_equal(unit_decode(b.data, b.len, &u, NULL), 0);
+	assert_int_equal(u.len, 7);
+	for (size_t n = 0; n < b.len; n++)
+		assert_int_equal(unit_decode(b.data, n, &u, &fault), ITM_ETRUNC);
+	for (size_t bit = 0; bit < b.len * 8; bit++) {
+		b.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_not_equal(unit_decode(b.data, b.len, &u, &fault), 0);
+		b.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	buffer_free(&b);
+}
+
+static void segment_header_refuses_every_bit(void **state)
+{
+	struct segment_header h = { .store = 1, .owner = id_random(), .number = 9, .wall_ns = 5 }, back;
+	uint8_t bytes[SEGMENT_HEADER_SIZE];
+	unit_segment_encode(&h, bytes);
+	assert_int_equal(unit_segment_decode(bytes, sizeof bytes, &back, NULL), 0);
+	assert_true(back.store == 1 && back.number == 9 && back.wall_ns == 5 && id_equal(&back.owner, &h.owner));
+	for (size_t bit = 0; bit < sizeof bytes * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_not_equal(unit_segment_decode(bytes, sizeof bytes, &back, NULL), 0);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+static void frames_refuse_truncation(void **state)
+{
+	struct buffer b;
+	struct frame f = { .stream = id_random(), .number = 3, .boot_ns = 7, .wall_ns = -1, .flags = FRAME_END,
+			   .run = (const uint8_t *)"\x00\x01x", .run_len = 3 }, back;
+	struct fault fault;
+	buffer_init(&b, 1000);
+	assert_int_equal(frame_encode(&b, &f), 0);
+	assert_int_equal(frame_decode(b.data, b.len, &back, &fault), 0);
+	assert_true(back.number == 3 && back.wall_ns == -1 && back.flags == FRAME_END && back.run_len == 3);
+	for (size_t n = 0; n < FRAME_HEADER_SIZE; n++)
+		assert_int_equal(frame_decode(b.data, n, &back, &fault), ITM_ETRUNC);
+	b.data[40] = 0x80;
+	assert_int_equal(frame_decode(b.data, b.len, &back, &fault), ITM_EVERSION);
+	buffer_free(&b);
+}
+
+/* 3 MiB of text over many chunks, so that compression resets in between, and
+ * a second reader that joins at the last RESET. */
+static void chunks_round_trip(void **state)
+{
+	struct id stream = id_random();
+	struct chunk_writer *w = chunk_writer_new(&stream, 1);
+	struct chunk_reader *r = chunk_reader_new(), *late = NULL;
+	struct record_columns columns;
+	struct buffer b;
+	char text[60000];
+	size_t resets = 0;
+
+	record_columns_init(&columns, CHUNK_PLAIN_MAX);
+	buffer_init(&b, UNIT_PAYLOAD_MAX);
+	for (unsigned n = 1; n <= 50; n++) {
+		for (size_t i = 0; i < sizeof text; i++)
+			text[i] = (char)('a' + (i * n + i / 7) % 23);
+		struct record_event out = { .time_ms = n, .kind = RECORD_OUT, .data = (uint8_t *)text, .len = sizeof text };
+		struct record_event size = { .time_ms = n + 2, .kind = RECORD_RESIZE, .code = n };
+		record_columns_clear(&columns);
+		assert_int_equal(record_columns_put(&columns, &out), 0);
+		assert_int_equal(record_columns_put(&columns, &size), 0);
+		struct chunk info = { .last_frame = n, .boot_ns = n * 1000000000ull }, c;
+		struct record_cursor cursor;
+		struct record_event e;
+		uint8_t made[HASH_SIZE], read[HASH_SIZE];
+		buffer_clear(&b);
+		assert_int_equal(chunk_writer_put(w, &info, &columns, &b, made), 0);
+		assert_int_equal(chunk_reader_next(r, b.data, b.len, &c, &cursor, read, NULL), 0);
+		assert_memory_equal(made, read, HASH_SIZE);
+		assert_int_equal(record_cursor_next(&cursor, &e, NULL), 1);
+		assert_int_equal(e.len, sizeof text);
+		assert_memory_equal(e.data, text, sizeof text);
+		assert_int_equal(record_cursor_next(&cursor, &e, NULL), 1);
+		assert_true(e.kind == RECORD_RESIZE && e.code == n && e.time_ms == n + 2);
+		assert_int_equal(record_cursor_next(&cursor, &e, NULL), 0);
+		if (c.flags & CHUNK_RESET && ++resets == 2)
+			late = chunk_reader_new();
+		if (late != NULL)
+			assert_int_equal(chunk_reader_next(late, b.data, b.len, &c, NULL, read, NULL), 0);
+		if (n == 20) { /* not a RESET: a fresh reader must say so */
+			struct chunk_reader *fresh = chunk_reader_new();
+			assert_int_equal(chunk_reader_next(fresh, b.data, b.len, &c, NULL, read, NULL), ITM_EINVAL);
+			chunk_reader_free(fresh);
+		}
+	}
+	assert_true(resets >= 2);
+	buffer_free(&b);
+	record_columns_free(&columns);
+	chunk_writer_free(w);
+	chunk_reader_free(r);
+	chunk_reader_free(late);
+}
+
+static void chunks_refuse_truncation_and_lies(void **state)
+{
+	struct chain c;
+	struct unit u;
+	struct chunk out;
+	struct fault fault;
+	chain_init(&c);
+	chain_chunk(&c, "hello, hello, hello", 0);
+	assert_int_equal(unit_decode(c.units.data, c.units.len, &u, NULL), 0); /* the frame */
+	assert_int_equal(unit_decode(c.units.data + u.size, c.units.len - u.size, &u, NULL), 0);
+	assert_int_equal(u.type, UNIT_CHUNK);
+	for (size_t n = 0; n < u.len; n++)
+		assert_int_not_equal(chunk_decode(u.payload, n, &out, &fault), 0);
+	/* One byte more. */
+	uint8_t *longer = malloc(u.len + 1);
+	memcpy(longer, u.payload, u.len);
+	longer[u.len] = 0;
+	assert_int_equal(chunk_decode(longer, u.len + 1, &out, &fault), ITM_EFORMAT);
+	free(longer);
+	chain_free(&c);
+}
+
+static void inflate_refuses_lying_lengths(void **state)
+{
+	struct compress *c = compress_new(3, 17);
+	struct buffer packed, plain;
+	char text[1000];
+	memset(text, 'x', sizeof text);
+	buffer_init(&packed, 10000);
+	buffer_init(&plain, 100000);
+	assert_int_equal(compress_put(c, text, sizeof text, &packed), 0);
+	static const size_t lies[] = { 0, 1, 999, 1001, 50000 };
+	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+		struct inflate *in = inflate_new();
+		assert_int_equal(inflate_put(in, packed.data, packed.len, lies[i], &plain), ITM_EFORMAT);
+		assert_int_equal(plain.len, 0);
+		inflate_free(in);
+	}
+	struct inflate *in = inflate_new();
+	assert_int_equal(inflate_put(in, packed.data, packed.len - 1, sizeof text, &plain), ITM_EFORMAT);
+	inflate_reset(in);
+	assert_int_equal(inflate_put(in, packed.data, packed.len, sizeof text, &plain), 0);
+	/* A 9-byte frame that asks for a 128 MiB window (RFC 8878 3.1.1.1.2). */
+	static const uint8_t bomb[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x88, 0x01, 0x00, 0x00 };
+	inflate_reset(in);
+	assert_int_equal(inflate_put(in, bomb, sizeof bomb, 1000, &plain), ITM_EFORMAT);
+	inflate_free(in);
+	compress_free(c);
+	buffer_free(&packed);
+	buffer_free(&plain);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(runs_round_trip), cmocka_unit_test(runs_refuse), cmocka_unit_test(meta_round_trip),
+		cmocka_unit_test(units_refuse_damage), cmocka_unit_test(segment_header_refuses_every_bit),
+		cmocka_unit_test(frames_refuse_truncation), cmocka_unit_test(chunks_round_trip),
+		cmocka_unit_test(chunks_refuse_truncation_and_lies), cmocka_unit_test(inflate_refuses_lying_lengths),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
