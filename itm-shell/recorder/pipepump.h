@@ -1,0 +1,23 @@
+/* pipepump: a command without a terminal: stdin, stdout and stderr pass apart
+ * and unchanged; their first bytes are recorded, all are counted and hashed. */
+#ifndef ITM_SHELL_RECORDER_PIPEPUMP_H
+#define ITM_SHELL_RECORDER_PIPEPUMP_H
+
+#include <stdint.h>
+
+#include "itm-shell/recorder/recording.h"
+
+enum { PIPEPUMP_STREAMS = 3 }; /* stdin, stdout, stderr */
+
+struct pipepump_config {
+	struct recording *recording;
+	int control;                    /* socket to the stub */
+	int outer[PIPEPUMP_STREAMS];    /* takes: each is closed when its stream ends */
+	int inner[PIPEPUMP_STREAMS];    /* takes: write end of stdin, read ends of the others */
+	uint64_t limit_bytes;           /* of each of stdout and stderr that is recorded */
+};
+
+/* Runs until both outputs end, also after the stub has gone.  0 or ITM_ENOMEM. */
+int pipepump_run(const struct pipepump_config *config);
+
+#endif

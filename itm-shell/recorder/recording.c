@@ -1,0 +1,199 @@
+#include "itm-shell/recorder/recording.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+enum {
+	NS_PER_MS = 1000000,
+	EVENT_HEAD_MAX = 20,   /* two varints of up to 10 bytes */
+	PIECE_MIN = 256,       /* a smaller rest of a frame is not worth an event */
+	/* What was read just before the bound was reached is still taken. */
+	SLACK = 3 * RECORDING_RUN_AIM,
+};
+
+int recording_open(struct recording *r, int sock, const struct id *stream, enum users_failure failure)
+{
+	*r = (struct recording){ .stream = *stream, .failure = failure, .number = 1 };
+	outbox_init(&r->outbox, sock);
+	buffer_init(&r->run, FRAME_RUN_MAX);
+	return buffer_reserve(&r->run, FRAME_RUN_MAX);
+}
+
+void recording_close(struct recording *r)
+{
+	outbox_free(&r->outbox);
+	buffer_free(&r->run);
+}
+
+/* The failure policy, in one place. */
+static void fail(struct recording *r, const char *reason)
+{
+	if (r->failure == USERS_STRICT && r->refusal == NULL)
+		r->refusal = reason;
+	r->losing = true;
+}
+
+static void put(struct recording *r, uint64_t now_ns, enum record_kind kind, uint64_t code, const void *data)
+{
+	if (r->run.len == 0) {
+		r->start_ns = now_ns;
+		r->start_wall_ns = clock_wall_ns();
+		r->last_ms = 0;
+	}
+	uint64_t ms = now_ns > r->start_ns ? (now_ns - r->start_ns) / NS_PER_MS : 0;
+	/* A run has room for what callers put: they cut frames first. */
+	if (record_put(&r->run, &r->last_ms, ms, kind, code, data) != 0)
+		r->lost_bytes += record_column(kind) != RECORD_COLUMN_NONE ? code : 0;
+}
+
+static void cut(struct recording *r, uint8_t flags)
+{
+	const struct frame f = {
+		.stream = r->stream, .number = r->number, .boot_ns = r->start_ns, .wall_ns = r->start_wall_ns,
+		.flags = flags, .run = r->run.data, .run_len = r->run.len,
+	};
+
+	if (outbox_add(&r->outbox, &f) != 0)
+		return;
+	r->number++;
+	buffer_clear(&r->run);
+	outbox_send(&r->outbox);
+}
+
+/* Room for an event of at least want bytes, by sending the run where the
+ * bound allows it. */
+static bool make_room(struct recording *r, size_t want)
+{
+	if (r->run.len + want + EVENT_HEAD_MAX <= RECORDING_RUN_AIM)
+		return true;
+	if (r->outbox.bytes < OUTBOX_BOUND + SLACK)
+		cut(r, 0);
+	return r->run.len + want + EVENT_HEAD_MAX <= RECORDING_RUN_AIM;
+}
+
+static void close_gap(struct recording *r, uint64_t now_ns)
+{
+	if (r->lost_bytes == 0 || !make_room(r, 0))
+		return;
+	put(r, now_ns, RECORD_GAP, r->lost_bytes, NULL);
+	r->lost_bytes = 0;
+}
+
+void recording_bytes(struct recording *r, uint64_t now_ns, enum record_kind kind, const void *data, size_t len)
+{
+	const uint8_t *at = data;
+
+	while (len > 0 && !r->losing) {
+		if (!make_room(r, len < PIECE_MIN ? len : PIECE_MIN))
+			break;
+		size_t room = RECORDING_RUN_AIM - EVENT_HEAD_MAX - r->run.len;
+		size_t piece = len < room ? len : room;
+		put(r, now_ns, kind, piece, at);
+		at += piece;
+		len -= piece;
+	}
+	r->lost_bytes += len;
+}
+
+void recording_code(struct recording *r, uint64_t now_ns, enum record_kind kind, uint64_t code)
+{
+	/* Events without bytes may use what is left of a frame above the aim. */
+	if (make_room(r, 0) || r->run.len + EVENT_HEAD_MAX <= FRAME_RUN_MAX)
+		put(r, now_ns, kind, code, NULL);
+}
+
+void recording_note(struct recording *r, uint64_t now_ns, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (make_room(r, len) || r->run.len + len + EVENT_HEAD_MAX <= FRAME_RUN_MAX)
+		put(r, now_ns, RECORD_NOTE, len, text);
+}
+
+static bool due(const struct recording *r, uint64_t now_ns)
+{
+	return r->run.len > 0 && now_ns - r->start_ns >= (uint64_t)RECORDING_HOLD_MS * NS_PER_MS;
+}
+
+static void watch_progress(struct recording *r, uint64_t now_ns)
+{
+	bool is_full = outbox_full(&r->outbox);
+
+	if (r->outbox.lost) {
+		fail(r, "the recording can no longer be stored");
+	} else if (!is_full) {
+		r->losing = false;
+	} else if (!r->was_full) {
+		r->progress_ns = now_ns;
+	} else if (now_ns - r->progress_ns >= (uint64_t)RECORDING_STALL_MS * NS_PER_MS) {
+		fail(r, "the recording is not being stored");
+	}
+	r->was_full = is_full;
+}
+
+void recording_tick(struct recording *r, uint64_t now_ns)
+{
+	watch_progress(r, now_ns);
+	if (!r->losing)
+		close_gap(r, now_ns);
+	if (due(r, now_ns) && !outbox_full(&r->outbox))
+		cut(r, 0);
+}
+
+void recording_receive(struct recording *r, uint64_t now_ns)
+{
+	if (outbox_receive(&r->outbox))
+		r->progress_ns = now_ns;
+	outbox_send(&r->outbox);
+}
+
+int recording_wait_ms(const struct recording *r, uint64_t now_ns)
+{
+	uint64_t at;
+
+	if (r->outbox.lost)
+		return -1;
+	if (outbox_full(&r->outbox)) {
+		if (r->losing)
+			return -1;
+		at = (r->was_full ? r->progress_ns : now_ns) + (uint64_t)RECORDING_STALL_MS * NS_PER_MS;
+	} else if (r->run.len > 0) {
+		at = r->start_ns + (uint64_t)RECORDING_HOLD_MS * NS_PER_MS;
+	} else {
+		return -1;
+	}
+	return at <= now_ns ? 0 : (int)((at - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+short recording_events(const struct recording *r)
+{
+	return outbox_events(&r->outbox);
+}
+
+bool recording_full(const struct recording *r)
+{
+	return !r->losing && outbox_full(&r->outbox);
+}
+
+const char *recording_refusal(const struct recording *r)
+{
+	return r->refusal;
+}
+
+void recording_finish(struct recording *r, uint64_t now_ns)
+{
+	if (r->lost_bytes > 0)
+		recording_code(r, now_ns, RECORD_GAP, r->lost_bytes);
+	r->lost_bytes = 0;
+	if (r->run.len == 0) {
+		r->start_ns = now_ns;
+		r->start_wall_ns = clock_wall_ns();
+	}
+	cut(r, FRAME_END);
+}
+
+bool recording_settled(const struct recording *r)
+{
+	return r->outbox.lost || outbox_empty(&r->outbox);
+}

@@ -1,0 +1,68 @@
+/* recording: events become frames; what happens when frames can no longer be
+ * handed over is decided here, from policy.
+ *
+ * Nothing here waits.  A frame goes out when its run reaches 64 KiB, 300 ms
+ * after its first event, or at the end. */
+#ifndef ITM_SHELL_RECORDER_RECORDING_H
+#define ITM_SHELL_RECORDER_RECORDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/id.h"
+#include "format/record.h"
+#include "itm-shell/recorder/outbox.h"
+#include "local/users.h"
+
+enum {
+	RECORDING_RUN_AIM = 64 * 1024,  /* bytes */
+	RECORDING_HOLD_MS = 300,        /* from a frame's first event to its sending */
+	RECORDING_STALL_MS = 2000,      /* full and nothing made durable: loss */
+};
+
+struct recording {
+	struct outbox outbox;
+	struct id stream;
+	enum users_failure failure;
+	struct buffer run;
+	uint64_t number;         /* of the frame being filled */
+	uint64_t start_ns;       /* of its first event, boot clock */
+	int64_t start_wall_ns;
+	uint64_t last_ms;
+	uint64_t progress_ns;    /* when a frame was last made durable, or the bound was reached */
+	bool was_full;
+	bool losing;             /* bytes are counted, not kept */
+	uint64_t lost_bytes;     /* since the last RECORD_GAP */
+	const char *refusal;     /* strict: why the session must end */
+};
+
+/* sock is the stream socket, borrowed.  0 or ITM_ENOMEM. */
+int recording_open(struct recording *r, int sock, const struct id *stream, enum users_failure failure);
+void recording_close(struct recording *r);
+
+/* now_ns is CLOCK_BOOTTIME, here and below.  Bytes of any length are cut into
+ * events that fit a frame.  Kinds without bytes take code. */
+void recording_bytes(struct recording *r, uint64_t now_ns, enum record_kind kind, const void *data, size_t len);
+void recording_code(struct recording *r, uint64_t now_ns, enum record_kind kind, uint64_t code);
+void recording_note(struct recording *r, uint64_t now_ns, const char *text);
+
+/* After every wake-up: sends frames that are due. */
+void recording_tick(struct recording *r, uint64_t now_ns);
+/* When poll(2) reported something on the stream socket. */
+void recording_receive(struct recording *r, uint64_t now_ns);
+/* ms until tick has something to do, -1 = never. */
+int recording_wait_ms(const struct recording *r, uint64_t now_ns);
+short recording_events(const struct recording *r);
+
+/* The producer must pause: what it gives now may be lost. */
+bool recording_full(const struct recording *r);
+/* Text when the session has to end because it can't be recorded, else NULL. */
+const char *recording_refusal(const struct recording *r);
+
+/* Last frame.  settled: everything is durable, or nobody is left to take it. */
+void recording_finish(struct recording *r, uint64_t now_ns);
+bool recording_settled(const struct recording *r);
+
+#endif

@@ -1,0 +1,119 @@
+#include "itm-shell/stub/ask.h"
+
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fdpass.h"
+#include "local/users.h"
+
+enum { PACKET_MAX = 64 * 1024, ANSWER_MAX = 4096 };
+
+static const char refused[] = "itm: session recording is unavailable and this account may not be used without it";
+static const char unrecorded[] = "itm: session recording is unavailable; this session is not recorded";
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Arguments beyond the limit are left out: they are for the record, the shell
+ * gets them all. */
+static void describe(struct message_shell *m, const struct terminal *t, int argc, char **argv)
+{
+	const char *term = getenv("TERM");
+
+	m->tty_mask = t->mask;
+	m->login_shell = argc > 0 && argv[0][0] == '-';
+	m->session_leader = getsid(0) == getpid();
+	if (term != NULL && strlen(term) < sizeof m->term)
+		memcpy(m->term, term, strlen(term) + 1);
+	for (int i = 0; i < argc; i++) {
+		size_t len = strlen(argv[i]) + 1;
+		if (len > sizeof m->argv - m->argv_len)
+			break;
+		memcpy(m->argv + m->argv_len, argv[i], len);
+		m->argv_len += len;
+	}
+}
+
+static int send_question(int sock, const struct terminal *t, int argc, char **argv)
+{
+	static struct message_shell question; /* too large for the stack */
+	static const int fds[] = { 0, 1, 2 };
+	struct buffer packet;
+
+	describe(&question, t, argc, argv);
+	buffer_init(&packet, PACKET_MAX);
+	int r = message_encode_shell(&packet, &question);
+	if (r == 0)
+		r = fdpass_send(sock, packet.data, packet.len, fds, 3);
+	buffer_free(&packet);
+	return r;
+}
+
+static size_t fds_of(enum message_mode mode)
+{
+	return mode == MESSAGE_PTY ? 1 : mode == MESSAGE_PIPE ? 3 : 0;
+}
+
+static int receive_answer(int sock, int64_t until_ms, struct answer *out)
+{
+	uint8_t data[ANSWER_MAX];
+	size_t count = ASK_FDS_MAX;
+	int ready;
+
+	do {
+		int64_t left = until_ms - now_ms();
+		struct pollfd fd = { sock, POLLIN, 0 };
+		ready = poll(&fd, 1, left > 0 ? (int)left : 0);
+	} while (ready < 0);
+	if (ready == 0)
+		return ITM_ETIMEOUT;
+	ssize_t n = fdpass_recv(sock, data, sizeof data, out->fds, &count);
+	if (n < 0)
+		return (int)n;
+	int r = message_decode_start(data, (size_t)n, &out->start, NULL);
+	if (r == 0 && (count < fds_of(out->start.mode) || (out->start.mode != MESSAGE_DENY && out->start.shell[0] != '/')))
+		r = ITM_EFORMAT;
+	if (r != 0)
+		for (size_t i = 0; i < count; i++)
+			close(out->fds[i]);
+	out->fd_count = r == 0 ? count : 0;
+	return r;
+}
+
+/* No answer: strict accounts stay out, the others get their shell. */
+static void decide_alone(const char *users, struct answer *out)
+{
+	struct users_entry entry;
+
+	*out = (struct answer){ .sock = -1, .start.mode = MESSAGE_DENY };
+	const char *words = refused;
+	if (users_by_uid(users, getuid(), &entry) == 0 && entry.failure != USERS_STRICT) {
+		out->start.mode = MESSAGE_DIRECT;
+		memcpy(out->start.shell, entry.shell, sizeof out->start.shell);
+		words = unrecorded;
+	}
+	memcpy(out->start.notice, words, strlen(words) + 1);
+}
+
+void ask_broker(const struct stub_paths *paths, const struct terminal *t, int argc, char **argv,
+		struct answer *out)
+{
+	int64_t until = now_ms() + ASK_TIMEOUT_MS;
+
+	*out = (struct answer){ .sock = fdpass_connect(paths->broker, ASK_TIMEOUT_MS) };
+	if (out->sock >= 0) {
+		if (send_question(out->sock, t, argc, argv) == 0 && receive_answer(out->sock, until, out) == 0)
+			return;
+		close(out->sock);
+	}
+	decide_alone(paths->users, out);
+}
