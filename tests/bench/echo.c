@@ -106,6 +106,19 @@ static void wait_for(int master, const char *word, int timeout_ms, uint64_t *byt
 	}
 }
 
+/* Some recorders throw away what is typed before they are ready: wait for a
+ * prompt, that is, for output and then half a second of none. */
+static void wait_for_prompt(int master)
+{
+	struct pollfd p = { .fd = master, .events = POLLIN };
+	char prompt[4096];
+	if (poll(&p, 1, LINE_WAIT_MS) <= 0)
+		die("no prompt");
+	while (poll(&p, 1, 500) > 0)
+		if (read(master, prompt, sizeof prompt) <= 0)
+			die("the program ended early");
+}
+
 static int by_size(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -136,7 +149,7 @@ static int measure_keys(unsigned count, unsigned pause_us, char **argv)
 	int master;
 	pid_t pid = start(argv, &master);
 	static const char setup[] = " stty raw -echo; printf 'GO''1\\n'; exec cat\n";
-	/* Until a shell reads, what is typed is kept by the line discipline. */
+	wait_for_prompt(master);
 	type(master, setup, sizeof setup - 1);
 	wait_for(master, "GO1", LINE_WAIT_MS, NULL);
 	usleep(300000);
@@ -173,6 +186,7 @@ static int measure_flood(const char *file, char **argv)
 	int master;
 	pid_t pid = start(argv, &master);
 	static const char setup[] = " stty -echo; printf 'GO''1\\n'\n";
+	wait_for_prompt(master);
 	type(master, setup, sizeof setup - 1);
 	wait_for(master, "GO1", LINE_WAIT_MS, NULL);
 	usleep(300000);

@@ -159,6 +159,18 @@ def check_headers_alone(headers):
             yield f"{path}: does not compile alone: {errors[0] if errors else done.stderr[:200]}"
 
 
+def allowed_prefixes(path):
+    """foo for foo.c; foo_part.c may define foo_* too; and bar_* where foo.h declares a struct or enum bar."""
+    folder, stem = os.path.dirname(path), os.path.basename(path)[:-2].replace("-", "_")
+    first = stem.split("_")[0]
+    prefixes = {stem, first}
+    for name in (stem, first):
+        header = os.path.join(folder, name + ".h")
+        if os.path.exists(os.path.join(TOP, header)):
+            prefixes |= set(re.findall(r"\b(?:struct|enum) (\w+)", code_only(text_of(header))))
+    return prefixes
+
+
 def check_exports(sources, build):
     """Every global a foo.c defines is called foo_*."""
     found_any = False
@@ -172,14 +184,15 @@ def check_exports(sources, build):
         folder = os.path.join(build, os.path.dirname(path))
         candidates = [o for o in objects if os.path.dirname(o) == folder and
                       (os.path.basename(o) == stem + ".o" or os.path.basename(o).endswith(f"-{stem}.o"))]
+        prefixes = allowed_prefixes(path)
         for found in candidates[:1]:
             found_any = True
             listed = subprocess.run(["nm", "-g", "--defined-only", found], capture_output=True, text=True).stdout
             for line in listed.split("\n"):
                 name = line.split(" ")[-1]
-                prefix = stem.replace("-", "_")
-                if name and name != prefix and not name.startswith(prefix + "_") and not FIXED_EXPORTS.match(name):
-                    yield f"{path}: exports {name}, not {prefix}_*"
+                if name and not FIXED_EXPORTS.match(name) and \
+                   not any(name == p or name.startswith(p + "_") for p in prefixes):
+                    yield f"{path}: exports {name}, not {stem}_*"
     if not found_any:
         yield f"{build}: no object files there"
 
