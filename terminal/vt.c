@@ -66,6 +66,15 @@ void vt_state_clearing(struct vt *v)
 		v->events.clearing(v->events.context);
 }
 
+void vt_state_lose(struct vt *v, unsigned y, unsigned x)
+{
+	struct screen_row *row = &v->screen->rows[y];
+	if (!row->fresh || x >= row->used || v->events.losing == NULL)
+		return;
+	v->events.losing(v->events.context, y);
+	row->fresh = false;
+}
+
 void vt_state_default_tabs(struct vt *v, unsigned from)
 {
 	for (unsigned x = from; x < VT_COLUMNS_MAX; x++)
@@ -90,6 +99,8 @@ void vt_state_scroll_up(struct vt *v, unsigned count)
 	while (count-- > 0) {
 		if (v->top == 0 && v->screen == &v->screens[0])
 			line_goes(v, 0);
+		else
+			vt_state_lose(v, v->top, 0);
 		screen_up(v->screen, v->top, v->bottom, v->cursor.pen.bg);
 	}
 }
@@ -104,9 +115,10 @@ void vt_state_index(struct vt *v)
 
 void vt_state_reverse_index(struct vt *v)
 {
-	if (v->cursor.y == v->top)
+	if (v->cursor.y == v->top) {
+		vt_state_lose(v, v->bottom, 0);
 		screen_down(v->screen, v->top, v->bottom, v->cursor.pen.bg);
-	else if (v->cursor.y > 0)
+	} else if (v->cursor.y > 0)
 		v->cursor.y--;
 }
 
@@ -186,6 +198,7 @@ void vt_state_put(struct vt *v, uint32_t rune)
 			v->cursor.x = columns - (unsigned)width;
 	}
 	struct vt_cursor_state *c = &v->cursor;
+	vt_state_lose(v, c->y, c->x);
 	if (v->insert)
 		screen_insert(v->screen, c->y, c->x, (unsigned)width, c->pen.bg, v->time_ms);
 	struct vt_cell *cells = screen_write(v->screen, c->y, c->x, (unsigned)width, v->time_ms);
@@ -213,6 +226,7 @@ static void put_ascii(struct vt *v, const uint8_t *text, size_t len)
 		size_t count = v->screen->columns - c->x;
 		if (count > len)
 			count = len;
+		vt_state_lose(v, c->y, c->x);
 		struct vt_cell *out = screen_write(v->screen, c->y, c->x, (unsigned)count, v->time_ms);
 		for (size_t i = 0; i < count; i++) {
 			cell.rune = text[i];
@@ -223,6 +237,7 @@ static void put_ascii(struct vt *v, const uint8_t *text, size_t len)
 		len -= count;
 		if (len > 0 && !v->autowrap) {
 			/* Each further one overwrites the last column. */
+			v->hidden = true;
 			text += len - 1;
 			len = 1;
 		}
@@ -284,9 +299,15 @@ static void step(struct vt *v, uint8_t byte)
 	case PARSER_DISPATCH_CSI:
 		vt_control_sequence(v, byte);
 		break;
-	case PARSER_NONE:
 	case PARSER_PUT:
+		if (v->events.string != NULL)
+			v->events.string(v->events.context, byte);
+		break;
 	case PARSER_END:
+		if (v->events.string_end != NULL)
+			v->events.string_end(v->events.context);
+		break;
+	case PARSER_NONE:
 		break;
 	}
 }
@@ -404,5 +425,13 @@ uint64_t vt_row_time(const struct vt *v, unsigned y) { return v->screen->rows[y]
 bool vt_row_fresh(const struct vt *v, unsigned y) { return v->screen->rows[y].fresh; }
 void vt_row_take(struct vt *v, unsigned y) { v->screen->rows[y].fresh = false; }
 unsigned vt_row_used(const struct vt *v, unsigned y) { return v->screen->rows[y].used; }
+
+bool vt_take_hidden(struct vt *v)
+{
+	bool hidden = v->hidden;
+	v->hidden = false;
+	return hidden;
+}
+
 uint64_t vt_line_time(const struct vt *v) { return v->line_time_ms; }
 bool vt_line_fresh(const struct vt *v) { return v->line_fresh; }

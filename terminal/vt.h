@@ -33,6 +33,13 @@ struct vt_events {
 	void (*line)(void *context, const struct vt_cell *cells, unsigned columns, bool wrapped);
 	/* The screen was cleared or switched: what was on it is about to go. */
 	void (*clearing)(void *context);
+	/* Row y of the shown screen changed since vt_row_take and is about to lose
+	 * text, in part or as a whole, other than through line or clearing.  It
+	 * counts as taken afterwards. */
+	void (*losing)(void *context, unsigned y);
+	/* A byte of a string the emulator ignores (OSC, DCS, ...). */
+	void (*string)(void *context, uint8_t byte);
+	void (*string_end)(void *context);
 	void *context;
 };
 
@@ -63,6 +70,9 @@ bool vt_row_fresh(const struct vt *v, unsigned y);      /* changed since vt_row_
 void vt_row_take(struct vt *v, unsigned y);
 /* Number of columns of the row that were written. */
 unsigned vt_row_used(const struct vt *v, unsigned y);
+/* Text was written where nobody could see it (past the right margin without
+ * autowrap) since the last call. */
+bool vt_take_hidden(struct vt *v);
 /* Inside events.line: the same of the line that goes. */
 uint64_t vt_line_time(const struct vt *v);
 bool vt_line_fresh(const struct vt *v);

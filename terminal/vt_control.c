@@ -105,8 +105,10 @@ static void restore_cursor(struct vt *v)
 
 static void erase_rows(struct vt *v, unsigned from, unsigned to)
 {
-	for (unsigned y = from; y < to; y++)
+	for (unsigned y = from; y < to; y++) {
+		vt_state_lose(v, y, 0);
 		screen_erase(v->screen, y, 0, v->screen->columns, v->cursor.pen.bg, v->time_ms);
+	}
 }
 
 static void erase_line(struct vt *v, unsigned how)
@@ -115,6 +117,7 @@ static void erase_line(struct vt *v, unsigned how)
 	unsigned from = how == 0 ? x : 0, to = how == 1 ? x + 1 : columns;
 	if (how > 2)
 		return;
+	vt_state_lose(v, v->cursor.y, from);
 	screen_erase(v->screen, v->cursor.y, from, to, v->cursor.pen.bg, v->time_ms);
 	v->cursor.pending = false;
 }
@@ -280,8 +283,10 @@ static void shift_rows(struct vt *v, unsigned count, bool up)
 		return;
 	if (count > v->bottom - y + 1)
 		count = v->bottom - y + 1;
-	while (count-- > 0)
+	while (count-- > 0) {
+		vt_state_lose(v, up ? y : v->bottom, 0);
 		(up ? screen_up : screen_down)(v->screen, y, v->bottom, v->cursor.pen.bg);
+	}
 	move_to(v, 0, y);
 }
 
@@ -289,8 +294,10 @@ static void scroll_down(struct vt *v, unsigned count)
 {
 	if (count > v->bottom - v->top + 1)
 		count = v->bottom - v->top + 1;
-	while (count-- > 0)
+	while (count-- > 0) {
+		vt_state_lose(v, v->bottom, 0);
 		screen_down(v->screen, v->top, v->bottom, v->cursor.pen.bg);
+	}
 }
 
 /* REP: ncurses repeats within a line only, so a line is the limit; without
@@ -348,15 +355,18 @@ void vt_control_sequence(struct vt *v, uint8_t final)
 		move_sequence(v, final, n);
 		break;
 	case '@':
+		vt_state_lose(v, c->y, c->x);
 		screen_insert(v->screen, c->y, c->x, n, c->pen.bg, v->time_ms);
 		c->pending = false;
 		break;
 	case 'P':
+		vt_state_lose(v, c->y, c->x);
 		screen_delete(v->screen, c->y, c->x, n, c->pen.bg, v->time_ms);
 		c->pending = false;
 		break;
 	case 'X': {
 		unsigned room = v->screen->columns - c->x;
+		vt_state_lose(v, c->y, c->x);
 		screen_erase(v->screen, c->y, c->x, c->x + (n < room ? n : room), c->pen.bg, v->time_ms);
 		c->pending = false;
 		break;

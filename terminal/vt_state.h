@@ -33,11 +33,13 @@ struct vt {
 	uint8_t rune_left;
 	uint64_t time_ms, line_time_ms;
 	bool line_fresh;
+	bool hidden;                    /* see vt_take_hidden */
 	struct vt_events events;
 	bool tabs[VT_COLUMNS_MAX];
 };
 
 /* vt.c */
+void vt_state_lose(struct vt *v, unsigned y, unsigned x);/* text of row y from x on is about to go */
 void vt_state_index(struct vt *v);                      /* down one row, scrolling at the margin */
 void vt_state_reverse_index(struct vt *v);
 void vt_state_scroll_up(struct vt *v, unsigned count);
