@@ -1,0 +1,46 @@
+/* control: the broker's line to the supervisor, which keeps our descriptors
+ * for us, pairs recorders with the sealer, and may die and come back. */
+#ifndef ITM_AGENT_BROKERD_CONTROL_H
+#define ITM_AGENT_BROKERD_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/brokerd/loop.h"
+#include "local/supervisor.h"
+
+struct control_calls {
+	/* Something kept from before our restart; takes the descriptors. */
+	void (*kept)(void *context, const struct supervisor_message *m, int *fds, size_t count);
+	/* The answer to control_pair; takes fd. */
+	void (*paired)(void *context, const char *key, int fd);
+	/* A new supervisor: store everything, ask for pairs again. */
+	void (*renewed)(void *context);
+	void (*stop)(void *context);
+};
+
+struct control {
+	struct loop *loop;
+	struct loop_watch watch;
+	int sock;                /* owned; -1 = no supervisor now */
+	bool alone;              /* run without one, for tests */
+	char path[256];          /* where a new one listens */
+	int64_t retry_ms;        /* when to offer ourselves again */
+	const struct control_calls *calls;
+	void *context;
+};
+
+/* Takes what is kept for us (until BEGIN, at most 5 s) from descriptor 3.
+ * alone: no supervisor; nothing is kept.  0, ITM_ESYS, ITM_ETIMEOUT. */
+int control_open(struct control *c, struct loop *loop, bool alone, const char *path,
+		 const struct control_calls *calls, void *context);
+void control_ready(struct control *c);
+/* Silent while there is no supervisor: renewed() does it all again. */
+void control_store(struct control *c, const char *key, const void *blob, size_t len, const int *fds, size_t count);
+void control_remove(struct control *c, const char *key);
+void control_pair(struct control *c, const char *key, const void *blob, size_t len);
+/* Offer ourselves when it is time.  Returns ms until then, -1 = nothing to do. */
+int control_tick(struct control *c, int64_t now_ms);
+
+#endif

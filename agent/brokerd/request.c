@@ -1,0 +1,482 @@
+#include "agent/brokerd/request.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/brokerd/decide.h"
+#include "agent/brokerd/launch.h"
+#include "base/error.h"
+#include "base/fdpass.h"
+#include "base/log.h"
+#include "format/meta.h"
+
+enum {
+	WAIT_MS = 1800,          /* of the 2 s that pam_itm and the stub wait, so that our word comes first */
+	TOTAL_MAX = 1024,        /* connections at once */
+	UID_MAX = 64,            /* of one uid; a trial with 129 idle ones delayed a login by 7 s */
+	PAM_MAX = 512,
+	DEAF_MS = 50,
+};
+
+enum state {
+	READING,                 /* its message has not come */
+	PAIRING,                 /* the supervisor makes the way to the sealer */
+	STARTING,                /* a child prepares the recorder */
+};
+
+struct request {
+	struct request *next;
+	struct request_table *table;
+	enum request_kind kind;
+	enum state state;
+	int fd;                  /* of the connection, owned */
+	struct loop_watch watch;
+	struct fdpass_peer peer; /* its pidfd is owned */
+	int64_t deadline_ms;
+	int fds[3];              /* the stub's 0, 1, 2, owned; -1 */
+	struct launch launch;
+	struct buffer meta;
+	char name[USERS_NAME_SIZE];
+	bool login;              /* a PAM login was found */
+	pid_t child;             /* 0 = none */
+	int report;              /* from the child, owned; -1 */
+	struct loop_watch report_watch;
+	bool ready;
+};
+
+static void finish(struct request *r)
+{
+	struct request_table *t = r->table;
+	for (struct request **at = &t->first; *at != NULL; at = &(*at)->next)
+		if (*at == r) {
+			*at = r->next;
+			t->count--;
+			break;
+		}
+	loop_remove(t->loop, &r->watch);
+	loop_remove(t->loop, &r->report_watch);
+	close(r->fd);
+	close(r->peer.pidfd);
+	if (r->report >= 0)
+		close(r->report);
+	if (r->launch.stream >= 0)
+		close(r->launch.stream);
+	for (int i = 0; i < 3; i++)
+		if (r->fds[i] >= 0)
+			close(r->fds[i]);
+	buffer_free(&r->meta);
+	free(r);
+}
+
+static void refuse(struct request *r, const char *why)
+{
+	r->table->refused++;
+	log_info("refused: uid %u, process %d: %s", (unsigned)r->peer.uid, (int)r->peer.pid, why);
+	finish(r);
+}
+
+/* The stub's answer when there is no recorder, and the end of the request. */
+static void answer(struct request *r, enum message_mode mode, const char *shell, const char *notice)
+{
+	struct message_start start = { .mode = mode };
+	struct buffer b;
+	snprintf(start.shell, sizeof start.shell, "%s", shell);
+	snprintf(start.notice, sizeof start.notice, "%s", notice);
+	buffer_init(&b, MESSAGE_MAX);
+	if (message_encode_start(&b, &start) == 0)
+		fdpass_send(r->fd, b.data, b.len, NULL, 0);
+	buffer_free(&b);
+	finish(r);
+}
+
+/* A child of ours that has no session yet. */
+static void end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	for (int i = 0; i < 20 && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		poll(NULL, 0, 5); /* ms; a killed process is gone at once unless a device holds it */
+}
+
+static void without_recording(struct request *r, const char *why)
+{
+	struct session *s = session_find(r->table->sessions, &r->launch.start.stream);
+	if (s != NULL)
+		session_abort(s);
+	else if (r->child > 0)
+		end_child(r->child);
+	bool go_on = decide_may_go_unrecorded(r->launch.failure);
+	r->table->unrecorded++;
+	log_error("%s: %s of %s (%s)", why, go_on ? "unrecorded session" : "refused session", r->name,
+		  users_failure_name(r->launch.failure));
+	if (r->ready)
+		finish(r); /* the stub was told to start already; it sees the recorder gone */
+	else if (go_on)
+		answer(r, MESSAGE_DIRECT, r->launch.start.shell,
+		       "itm: the session recorder is not available; this session is not recorded");
+	else
+		answer(r, MESSAGE_DENY, "", "itm: this session can't be recorded, and policy refuses it then");
+}
+
+/* From here on the child is the session's to end and reap. */
+static int session_from(struct request *r, const struct launch_report *report, const int *fds, size_t count)
+{
+	struct peer recorder;
+	struct session s = { .stream = r->launch.start.stream, .uid = r->peer.uid,
+			     .pty = report->mode == MESSAGE_PTY, .child = true,
+			     .stub = r->peer.pid, .stub_start = r->launch.peer.start,
+			     .recorder = r->child, .outer = -1, .master = -1,
+			     .inner = report->inner, .owner = report->owner, .group = report->group,
+			     .mode = report->perms, .termios = report->termios };
+	if (count != (s.pty ? 2u : 0u))
+		return ITM_EFORMAT;
+	if (s.pty) {
+		s.outer = fds[0];
+		s.master = fds[1];
+	}
+	s.recorder_start = peer_read(r->child, &recorder) == 0 ? recorder.start : 0;
+	s.pidfd = (int)syscall(SYS_pidfd_open, r->child, 0);
+	if (s.pidfd < 0)
+		return ITM_ESYS;
+	if (session_add(r->table->sessions, &s) == NULL)
+		return ITM_ELIMIT;
+	r->child = 0;
+	return 0;
+}
+
+/* One report of the child.  0, or ITM_E*: it failed. */
+static int take_report(struct request *r)
+{
+	struct launch_report report;
+	int fds[2];
+	size_t count = 2;
+	ssize_t n = fdpass_recv(r->report, &report, sizeof report, fds, &count);
+	if (n < 0)
+		return (int)n;
+	int result = n == (ssize_t)sizeof report ? 0 : ITM_EFORMAT;
+	if (result == 0 && report.step == LAUNCH_TAKE) {
+		result = session_from(r, &report, fds, count);
+		if (result == 0)
+			return send(r->report, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : ITM_ESYS;
+		if (result == ITM_ELIMIT)
+			return result; /* session_add has taken the descriptors */
+	} else if (result == 0) {
+		struct session *s = session_find(r->table->sessions, &r->launch.start.stream);
+		r->ready = true;
+		if (s != NULL && count == 1) {
+			session_reopened(s, fds[0]);
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		close(fds[i]);
+	return result;
+}
+
+static void report_came(void *context)
+{
+	struct request *r = context;
+	int result = take_report(r);
+	if (result == 0)
+		return;
+	if (result != ITM_ECLOSED || !r->ready) {
+		without_recording(r, "no recorder");
+		return;
+	}
+	char id[ID_TEXT_SIZE];
+	id_format(&r->launch.start.stream, id);
+	log_info("session %s of %s%s", id, r->name, r->login ? "" : ", no PAM login");
+	finish(r);
+}
+
+static void launch(struct request *r)
+{
+	r->state = STARTING;
+	r->launch.timeout_ms = (int)(r->deadline_ms - loop_now_ms());
+	if (r->launch.timeout_ms < 1)
+		r->launch.timeout_ms = 1;
+	pid_t pid = launch_start(&r->launch, &r->report);
+	if (pid < 0) {
+		without_recording(r, "no new process");
+		return;
+	}
+	r->child = pid;
+	r->report_watch = (struct loop_watch){ .fd = r->report, .ready = report_came, .context = r };
+	if (loop_add(r->table->loop, &r->report_watch) != 0)
+		without_recording(r, "no memory");
+}
+
+static void ask_for_pair(const struct request *r)
+{
+	char key[ID_TEXT_SIZE];
+	id_format(&r->launch.start.stream, key);
+	control_pair(r->table->control, key, r->launch.start.stream.bytes, ID_SIZE);
+}
+
+static void record(struct request *r, const struct decide *d)
+{
+	const struct request_table *t = r->table;
+	snprintf(r->name, sizeof r->name, "%s", d->account.name);
+	r->login = d->login != NULL;
+	r->launch = (struct launch){
+		.stub = r->fd, .fds = r->fds, .stream = -1, .peer = d->peer,
+		.uid = r->peer.uid, .caller = d->caller,
+		.recorder_uid = t->scope->recorder_uid, .recorder_gid = t->scope->recorder_gid,
+		.tty_gid = t->scope->tty_gid, .meta = &r->meta,
+		.start = { .stream = id_random() }, .failure = d->failure,
+		.pipe_limit = t->scope->settings.pipe_limit, .recorder = t->recorder,
+	};
+	snprintf(r->launch.start.shell, sizeof r->launch.start.shell, "%s", d->account.shell);
+	snprintf(r->launch.start.notice, sizeof r->launch.start.notice, "%s", t->scope->settings.notice);
+	if (t->scope->recorder_uid == (uid_t)-1) {
+		without_recording(r, "there is no account itm-rec");
+	} else if (decide_describe(d, t->scope, &t->shell, &r->meta) != 0) {
+		without_recording(r, "metadata are too large");
+	} else {
+		r->state = PAIRING;
+		ask_for_pair(r);
+	}
+}
+
+/* The stub must be ours, and still be the process that connected. */
+static bool is_stub(const struct request *r)
+{
+	struct pollfd p = { .fd = r->peer.pidfd, .events = POLLIN };
+	return peer_runs(r->peer.pid, r->table->stub) && poll(&p, 1, 0) == 0;
+}
+
+static void shell_came(struct request *r, size_t len)
+{
+	struct request_table *t = r->table;
+	struct fault fault;
+	struct decide d;
+	if (message_decode_shell(t->packet, len, &t->shell, &fault) != 0) {
+		refuse(r, fault.reason);
+		return;
+	}
+	decide_shell(t->scope, t->logins, t->sessions, r->peer.pid, r->peer.uid, &d);
+	if (!is_stub(r)) {
+		refuse(r, "not our itm-shell");
+		return;
+	}
+	t->served++;
+	if (d.verdict == DECIDE_RECORD)
+		record(r, &d);
+	else if (d.verdict == DECIDE_DIRECT)
+		answer(r, MESSAGE_DIRECT, d.account.shell, "");
+	else
+		answer(r, MESSAGE_DENY, "", d.why);
+}
+
+static bool executable(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IXUSR) != 0;
+}
+
+/* Why a strict login must not go on; NULL = it may. */
+static const char *obstacle(const struct request_table *t)
+{
+	return !executable(t->stub) ? "itm-shell can't be executed"
+		: !executable(t->recorder) ? "itm-recorder can't be executed"
+		: t->scope->recorder_uid == (uid_t)-1 ? "there is no account itm-rec" : NULL;
+}
+
+static void pam_came(struct request *r, size_t len)
+{
+	struct request_table *t = r->table;
+	struct message_login m;
+	struct fault fault;
+	struct peer opener;
+	enum message_type type;
+	if (message_decode_login(t->packet, len, &m, &fault) != 0 ||
+	    message_type_of(t->packet, len, &type) != 0) {
+		refuse(r, fault.reason);
+		return;
+	}
+	if (r->peer.uid != 0 || m.pid != r->peer.pid || peer_read(m.pid, &opener) != 0) {
+		refuse(r, "announces a login that is not its own");
+		return;
+	}
+	t->served++;
+	if (type == MESSAGE_LOGOUT) {
+		login_end(t->logins, &m, opener.start);
+		finish(r);
+		return;
+	}
+	const struct users_entry *e = userlist_find(&t->scope->users, m.uid);
+	const char *why = obstacle(t);
+	int pidfd = dup(r->peer.pidfd);
+	if (pidfd < 0 || login_announce(t->logins, &m, opener.start, pidfd) != 0)
+		why = "too many logins";
+	bool allow = why == NULL || (e != NULL && decide_may_go_unrecorded(e->failure));
+	struct buffer b;
+	buffer_init(&b, MESSAGE_MAX);
+	if (message_encode_words(&b, MESSAGE_DECISION, allow, allow ? "" : why) == 0)
+		fdpass_send(r->fd, b.data, b.len, NULL, 0);
+	buffer_free(&b);
+	finish(r);
+}
+
+static void message_came(void *context)
+{
+	struct request *r = context;
+	size_t count = r->kind == REQUEST_SHELL ? 3 : 0;
+	ssize_t n = fdpass_recv(r->fd, r->table->packet, sizeof r->table->packet, r->fds, &count);
+	if (n == ITM_ESYS && errno == EAGAIN)
+		return;
+	loop_remove(r->table->loop, &r->watch);
+	for (size_t i = n > 0 ? count : 0; i < 3; i++)
+		r->fds[i] = -1;
+	if (n < 0)
+		refuse(r, n == ITM_ECLOSED ? "left without a word" : "sent a bad message");
+	else if (r->kind == REQUEST_PAM)
+		pam_came(r, (size_t)n);
+	else if (count != 3)
+		refuse(r, "sent no descriptors");
+	else
+		shell_came(r, (size_t)n);
+}
+
+static size_t count_of(const struct request_table *t, enum request_kind kind, uid_t uid)
+{
+	size_t n = 0;
+	for (const struct request *r = t->first; r != NULL; r = r->next)
+		n += r->kind == kind && r->peer.uid == uid;
+	return n;
+}
+
+static void accept_one(struct request_table *t, enum request_kind kind, int fd)
+{
+	struct fdpass_peer peer;
+	if (fdpass_peer(fd, &peer) != 0) {
+		close(fd);
+		return;
+	}
+	struct request *r = NULL;
+	if (count_of(t, kind, peer.uid) < (kind == REQUEST_PAM ? PAM_MAX : UID_MAX))
+		r = calloc(1, sizeof *r);
+	if (r == NULL) {
+		t->refused++;
+		close(peer.pidfd);
+		close(fd);
+		return;
+	}
+	*r = (struct request){ .next = t->first, .table = t, .kind = kind, .fd = fd, .peer = peer,
+			       .deadline_ms = loop_now_ms() + WAIT_MS, .fds = { -1, -1, -1 }, .report = -1,
+			       .launch.stream = -1, .report_watch.fd = -1,
+			       .watch = { .fd = fd, .ready = message_came, .context = r } };
+	buffer_init(&r->meta, META_MAX);
+	t->first = r;
+	t->count++;
+	if (loop_add(t->loop, &r->watch) != 0)
+		refuse(r, "no memory");
+}
+
+/* For a moment the sockets are left alone: callers wait in the backlog. */
+static void set_listening(struct request_table *t, bool on)
+{
+	t->deaf_until_ms = on ? 0 : loop_now_ms() + DEAF_MS;
+	for (int i = 0; i < 2; i++) {
+		struct request_listener *l = &t->listener[i];
+		loop_remove(t->loop, &l->watch);
+		if (!on || l->fd < 0)
+			continue;
+		l->watch.fd = l->fd;
+		if (loop_add(t->loop, &l->watch) != 0)
+			l->watch.fd = -1;
+	}
+}
+
+static void knock(void *context)
+{
+	struct request_listener *l = context;
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		accept_one(l->table, l->kind, fd);
+	if ((fd < 0 && (errno == EMFILE || errno == ENFILE)) || l->table->count >= TOTAL_MAX)
+		set_listening(l->table, false);
+}
+
+void request_init(struct request_table *t)
+{
+	memset(t, 0, sizeof *t);
+	for (int i = 0; i < 2; i++)
+		t->listener[i] = (struct request_listener){ .table = t, .kind = (enum request_kind)i, .fd = -1,
+							    .watch = { .fd = -1 } };
+}
+
+int request_listen(struct request_table *t, enum request_kind kind, int fd)
+{
+	struct request_listener *l = &t->listener[kind];
+	loop_remove(t->loop, &l->watch);
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = fd;
+	l->watch = (struct loop_watch){ .fd = fd, .ready = knock, .context = l };
+	return loop_add(t->loop, &l->watch);
+}
+
+void request_paired(struct request_table *t, const char *key, int fd)
+{
+	struct id stream;
+	struct request *r = NULL;
+	if (id_parse(key, &stream) == 0)
+		for (r = t->first; r != NULL; r = r->next)
+			if (r->state == PAIRING && id_equal(&r->launch.start.stream, &stream))
+				break;
+	if (r == NULL) {
+		close(fd); /* its time is over; the sealer sees an empty stream end */
+		return;
+	}
+	r->launch.stream = fd;
+	launch(r);
+}
+
+void request_renewed(struct request_table *t)
+{
+	for (const struct request *r = t->first; r != NULL; r = r->next)
+		if (r->state == PAIRING)
+			ask_for_pair(r);
+}
+
+int request_tick(struct request_table *t, int64_t now_ms)
+{
+	int64_t next = -1;
+	struct request *following;
+	for (struct request *r = t->first; r != NULL; r = following) {
+		following = r->next;
+		if (r->deadline_ms <= now_ms) {
+			if (r->state == READING)
+				refuse(r, "said nothing in time");
+			else
+				without_recording(r, r->state == PAIRING ? "no sealer" : "recorder did not start in time");
+		} else if (next < 0 || r->deadline_ms < next) {
+			next = r->deadline_ms;
+		}
+	}
+	if (t->deaf_until_ms != 0 && t->deaf_until_ms <= now_ms)
+		set_listening(t, true);
+	if (t->deaf_until_ms != 0 && (next < 0 || t->deaf_until_ms < next))
+		next = t->deaf_until_ms;
+	return next < 0 ? -1 : (int)(next - now_ms);
+}
+
+void request_close(struct request_table *t)
+{
+	while (t->first != NULL)
+		finish(t->first);
+	for (int i = 0; i < 2; i++) {
+		loop_remove(t->loop, &t->listener[i].watch);
+		if (t->listener[i].fd >= 0)
+			close(t->listener[i].fd);
+	}
+}

@@ -1,0 +1,253 @@
+#include "agent/brokerd/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/brokerd/peer.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/reader.h"
+
+enum { KEPT_VERSION = 1, ABORT_WAIT_MS = 200 };
+
+static void make_key(const struct session *s, char key[SUPERVISOR_KEY_MAX])
+{
+	char id[ID_TEXT_SIZE];
+	id_format(&s->stream, id);
+	snprintf(key, SUPERVISOR_KEY_MAX, "term-%s", id);
+}
+
+/* u8 version, u8 pty, stream id, u32 uid, u32 stub, u64 its start, u32
+ * recorder, u64 its start; for a pty then u64 inner device, u32 owner, u32
+ * group, u32 mode, and the outer terminal's struct termios. */
+static int encode(struct buffer *b, const struct session *s)
+{
+	int r = buffer_put_u8(b, KEPT_VERSION) | buffer_put_u8(b, s->pty) |
+		buffer_put(b, s->stream.bytes, ID_SIZE) | buffer_put_u32(b, s->uid) |
+		buffer_put_u32(b, (uint32_t)s->stub) | buffer_put_u64(b, s->stub_start) |
+		buffer_put_u32(b, (uint32_t)s->recorder) | buffer_put_u64(b, s->recorder_start);
+	if (s->pty)
+		r |= buffer_put_u64(b, s->inner) | buffer_put_u32(b, s->owner) | buffer_put_u32(b, s->group) |
+		     buffer_put_u32(b, s->mode) | buffer_put(b, &s->termios, sizeof s->termios);
+	return r != 0 ? ITM_ENOMEM : 0;
+}
+
+static int decode(const void *blob, size_t len, struct session *out)
+{
+	struct session s = { .outer = -1, .master = -1 };
+	struct reader r;
+	reader_init(&r, blob, len);
+	if (reader_u8(&r) != KEPT_VERSION)
+		reader_fail(&r, ITM_EVERSION, "unknown version");
+	s.pty = reader_u8(&r) == 1;
+	reader_copy(&r, s.stream.bytes, ID_SIZE);
+	s.uid = reader_u32(&r);
+	s.stub = (pid_t)reader_u32(&r);
+	s.stub_start = reader_u64(&r);
+	s.recorder = (pid_t)reader_u32(&r);
+	s.recorder_start = reader_u64(&r);
+	if (s.pty) {
+		s.inner = reader_u64(&r);
+		s.owner = reader_u32(&r);
+		s.group = reader_u32(&r);
+		s.mode = reader_u32(&r) & 0777;
+		reader_copy(&r, &s.termios, sizeof s.termios);
+	}
+	reader_end(&r);
+	if (r.error == 0)
+		*out = s;
+	return r.error;
+}
+
+static void store(const struct session *s)
+{
+	char key[SUPERVISOR_KEY_MAX];
+	const int fds[] = { s->pidfd, s->outer, s->master };
+	struct buffer b;
+	make_key(s, key);
+	buffer_init(&b, SUPERVISOR_BLOB_MAX);
+	if (encode(&b, s) == 0)
+		control_store(s->table->control, key, b.data, b.len, fds, s->pty ? 3 : 1);
+	buffer_free(&b);
+}
+
+static void close_descriptors(const struct session *s)
+{
+	close(s->pidfd);
+	if (s->outer >= 0)
+		close(s->outer);
+	if (s->master >= 0)
+		close(s->master);
+}
+
+static void drop(struct session *s)
+{
+	struct session_table *t = s->table;
+	for (struct session **at = &t->first; *at != NULL; at = &(*at)->next)
+		if (*at == s) {
+			*at = s->next;
+			t->count--;
+			break;
+		}
+	loop_remove(t->loop, &s->watch);
+	close_descriptors(s);
+	free(s);
+}
+
+/* Only a terminal that is still the recorder's: on a console the next getty
+ * may have taken it over already.  Modes are set back when the recorder left
+ * them raw; TCSANOW, since waiting for output to drain could take for ever. */
+static void give_back(const struct session *s)
+{
+	struct stat st;
+	struct termios now;
+	if (!s->pty || fstat(s->outer, &st) != 0 || st.st_uid != s->table->recorder_uid)
+		return;
+	if (tcgetattr(s->outer, &now) == 0 && (now.c_lflag & (ICANON | ECHO | ISIG)) == 0 &&
+	    (s->termios.c_lflag & (ICANON | ECHO | ISIG)) != 0)
+		tcsetattr(s->outer, TCSANOW, &s->termios);
+	if (fchmod(s->outer, s->mode) != 0 || fchown(s->outer, s->owner, s->group) != 0)
+		log_error("giving a terminal back to uid %u: %s", (unsigned)s->owner, strerror(errno));
+}
+
+static void finish(struct session *s, const char *how)
+{
+	char key[SUPERVISOR_KEY_MAX];
+	make_key(s, key);
+	give_back(s);
+	log_info("session %s of uid %u: recorder %d %s", key + strlen("term-"), (unsigned)s->uid,
+		 (int)s->recorder, how);
+	control_remove(s->table->control, key);
+	drop(s);
+}
+
+static void recorder_ended(void *context)
+{
+	struct session *s = context;
+	char how[64] = "ended";
+	int status;
+	if (s->child && waitpid(s->recorder, &status, WNOHANG) == s->recorder) {
+		if (WIFSIGNALED(status))
+			snprintf(how, sizeof how, "was ended by signal %d", WTERMSIG(status));
+		else
+			snprintf(how, sizeof how, "exited with %d", WEXITSTATUS(status));
+	}
+	finish(s, how);
+}
+
+void session_init(struct session_table *t, struct loop *loop, struct control *control)
+{
+	*t = (struct session_table){ .loop = loop, .control = control, .recorder_uid = (uid_t)-1 };
+}
+
+static struct session *add(struct session_table *t, const struct session *from)
+{
+	struct session *s = t->count < SESSION_MAX ? malloc(sizeof *s) : NULL;
+	if (s == NULL) {
+		close_descriptors(from);
+		return NULL;
+	}
+	*s = *from;
+	s->next = t->first;
+	s->table = t;
+	s->watch = (struct loop_watch){ .fd = s->pidfd, .ready = recorder_ended, .context = s };
+	t->first = s;
+	t->count++;
+	if (loop_add(t->loop, &s->watch) != 0) {
+		drop(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct session *session_add(struct session_table *t, const struct session *from)
+{
+	struct session *s = add(t, from);
+	if (s != NULL)
+		store(s);
+	return s;
+}
+
+struct session *session_find(struct session_table *t, const struct id *stream)
+{
+	for (struct session *s = t->first; s != NULL; s = s->next)
+		if (id_equal(&s->stream, stream))
+			return s;
+	return NULL;
+}
+
+void session_reopened(struct session *s, int outer)
+{
+	close(s->outer);
+	s->outer = outer;
+	store(s);
+}
+
+void session_abort(struct session *s)
+{
+	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
+	syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+	if (poll(&p, 1, ABORT_WAIT_MS) == 1)
+		recorder_ended(s);
+	else
+		give_back(s); /* it will be reaped when it can die */
+}
+
+const struct session *session_of_tty(const struct session_table *t, dev_t tty)
+{
+	for (const struct session *s = t->first; tty != 0 && s != NULL; s = s->next)
+		if (s->pty && s->inner == tty)
+			return s;
+	return NULL;
+}
+
+const struct session *session_of_process(const struct session_table *t, pid_t pid, uint64_t start)
+{
+	for (const struct session *s = t->first; s != NULL; s = s->next) {
+		pid_t leader = 0;
+		if (s->stub == pid && s->stub_start == start)
+			return s;
+		/* Asked of the master, TIOCGSID names the leader behind the slave. */
+		if (s->pty && ioctl(s->master, TIOCGSID, &leader) == 0 && leader == pid)
+			return s;
+	}
+	return NULL;
+}
+
+int session_recall(struct session_table *t, const void *blob, size_t len, const int *fds, size_t count)
+{
+	struct session s;
+	int r = decode(blob, len, &s);
+	if (r == 0 && count != (s.pty ? 3u : 1u))
+		r = ITM_EFORMAT;
+	if (r != 0) {
+		for (size_t i = 0; i < count; i++)
+			close(fds[i]);
+		return r;
+	}
+	s.pidfd = fds[0];
+	s.outer = s.pty ? fds[1] : -1;
+	s.master = s.pty ? fds[2] : -1;
+	return add(t, &s) != NULL ? 0 : ITM_ELIMIT;
+}
+
+void session_store_all(const struct session_table *t)
+{
+	for (const struct session *s = t->first; s != NULL; s = s->next)
+		store(s);
+}
+
+void session_close(struct session_table *t)
+{
+	while (t->first != NULL)
+		drop(t->first);
+}

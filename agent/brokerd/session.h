@@ -1,0 +1,67 @@
+/* session: the recorded sessions that run now, and giving each terminal back
+ * to its owner when its recorder ends, also after a restart of the broker. */
+#ifndef ITM_AGENT_BROKERD_SESSION_H
+#define ITM_AGENT_BROKERD_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include "agent/brokerd/control.h"
+#include "agent/brokerd/loop.h"
+#include "base/id.h"
+
+enum { SESSION_MAX = 4096 }; /* at once; each holds three descriptors */
+
+struct session_table {
+	struct session *first;
+	size_t count;
+	uid_t recorder_uid;      /* only a terminal that is still the recorder's is given back */
+	struct loop *loop;
+	struct control *control;
+};
+
+struct session {
+	struct session *next;
+	struct session_table *table;
+	struct id stream;
+	uid_t uid;
+	bool pty;
+	bool child;              /* the recorder is our own child */
+	pid_t stub, recorder;
+	uint64_t stub_start, recorder_start;
+	int pidfd;               /* of the recorder, owned */
+	int outer;               /* the user's terminal, owned; -1 in pipe mode */
+	int master;              /* our dup of the inner pty's master: its number stays taken; -1 in pipe mode */
+	dev_t inner;             /* of the inner slave */
+	uid_t owner;             /* of the outer terminal before */
+	gid_t group;
+	mode_t mode;
+	struct termios termios;
+	struct loop_watch watch;
+};
+
+void session_init(struct session_table *t, struct loop *loop, struct control *control);
+/* A copy of *from joins the table and is stored with the supervisor; its
+ * three descriptors are taken, also on failure.  NULL when there are too many. */
+struct session *session_add(struct session_table *t, const struct session *from);
+struct session *session_find(struct session_table *t, const struct id *stream); /* borrowed or NULL */
+/* After an eviction: the outer terminal's new descriptor (taken). */
+void session_reopened(struct session *s, int outer);
+/* End the recorder now and give the terminal back. */
+void session_abort(struct session *s);
+
+/* By the device of an inner terminal; by a process that is a session's stub
+ * or the leader of its inner terminal. NULL = none. */
+const struct session *session_of_tty(const struct session_table *t, dev_t tty);
+const struct session *session_of_process(const struct session_table *t, pid_t pid, uint64_t start);
+
+/* What the supervisor kept under "term-..."; takes the descriptors. */
+int session_recall(struct session_table *t, const void *blob, size_t len, const int *fds, size_t count);
+void session_store_all(const struct session_table *t);
+/* Forget all without ending or giving back anything: they live on. */
+void session_close(struct session_table *t);
+
+#endif
