@@ -96,3 +96,23 @@ int settings_read_server(const char *path, struct settings_server *out, char err
 	*out = s;
 	return 0;
 }
+
+int settings_parse_agent(const char *name, const char *text, size_t len, struct settings_agent *out,
+			 char error[CONFIG_ERROR_SIZE])
+{
+	struct settings_agent s = agent_defaults;
+	int r = config_parse(name, text, len, agent_keys, &s, sizeof s, error);
+	if (r == 0)
+		*out = s;
+	return r;
+}
+
+int settings_parse_server(const char *name, const char *text, size_t len, struct settings_server *out,
+			  char error[CONFIG_ERROR_SIZE])
+{
+	struct settings_server s = server_defaults;
+	int r = config_parse(name, text, len, server_keys, &s, sizeof s, error);
+	if (r == 0)
+		*out = s;
+	return r;
+}

@@ -2,7 +2,7 @@
 #ifndef ITM_LOCAL_SETTINGS_H
 #define ITM_LOCAL_SETTINGS_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/config.h"
@@ -34,5 +34,10 @@ struct settings_server {
  * defaults (0).  Errors as config_read. */
 int settings_read_agent(const char *path, struct settings_agent *out, char error[CONFIG_ERROR_SIZE]);
 int settings_read_server(const char *path, struct settings_server *out, char error[CONFIG_ERROR_SIZE]);
+/* The same for text in memory (tests, fuzzing); name is shown in errors. */
+int settings_parse_agent(const char *name, const char *text, size_t len, struct settings_agent *out,
+			 char error[CONFIG_ERROR_SIZE]);
+int settings_parse_server(const char *name, const char *text, size_t len, struct settings_server *out,
+			  char error[CONFIG_ERROR_SIZE]);
 
 #endif
