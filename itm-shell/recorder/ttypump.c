@@ -272,7 +272,7 @@ static void apply_policy(struct ttypump *p)
 	p->ended = true;
 	flow_clear(&p->in);
 	flow_clear(&p->out);
-	control_send_ended(p->c->control, "itm: this session is ended, because it can no longer be recorded");
+	control_send_ended(p->c->control, "\nitm: this session is ended, because it can no longer be recorded");
 	set_deadline(p, HANGUP_MS);
 }
 

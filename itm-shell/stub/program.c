@@ -81,7 +81,7 @@ void program_exec(const struct answer *a, char **argv, const struct program_sign
 	execv(shell, argv);
 	int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 	if (isatty(2)) {
-		static const char words[] = "itm: the login shell can't be started\r\n";
+		static const char words[] = "itm: the login shell can't be started\n";
 		(void)!write(2, words, sizeof words - 1);
 	}
 	_exit(code);

@@ -17,6 +17,8 @@ enum {
 	STATUS_LOST = 126 << 8,
 };
 
+static const char lost_words[] = "\nitm: the recorder of this session is lost; the session is ended";
+
 struct session {
 	struct terminal *terminal;
 	int sock, signals;
@@ -197,19 +199,18 @@ static void watch(struct session *s)
 {
 	while (!s->over && !s->closed && !(s->urged && s->farewell[0] != '\0'))
 		step(s, -1);
-	bool lost = !s->over && s->closed;
 	if (!s->over)
 		end_program(s);
 	if (!s->closed)
 		wait_drained(s);
-	if (s->pty)
-		terminal_restore(s->terminal);
-	if (lost)
+	bool lost = s->closed && !s->drained;
+	/* The hangup of the inner terminal may have ended it before we saw. */
+	if (lost && WIFSIGNALED(s->status))
 		s->status = STATUS_LOST;
-	if (s->pty && lost)
-		terminal_say(s->terminal, "\r\nitm: the recorder of this session is lost; the session is ended");
-	else if (s->pty && s->farewell[0] != '\0')
-		terminal_say(s->terminal, s->farewell);
+	if (!s->pty)
+		return;
+	terminal_restore(s->terminal);
+	terminal_say(s->terminal, -1, lost ? lost_words : s->farewell);
 }
 
 int session_watch(struct terminal *t, const struct answer *a, pid_t program)

@@ -35,7 +35,7 @@ static _Noreturn void run_recorded(struct answer *a, struct terminal *t, char **
 	pid_t program = program_start(a, t, argv, signals);
 
 	if (program < 0) {
-		terminal_say(t, "itm: no process can be started for the shell");
+		terminal_say(t, -1, "itm: no process can be started for the shell");
 		_exit(EXIT_REFUSED);
 	}
 	close_fds(a);
@@ -58,7 +58,7 @@ void stub_run(const struct stub_paths *paths, int argc, char **argv)
 		terminal_retake(&terminal, answer.fds[1]);
 		answer.fd_count = 1;
 	}
-	terminal_say(&terminal, answer.start.notice);
+	terminal_say(&terminal, answer.start.mode == MESSAGE_PTY ? answer.fds[0] : -1, answer.start.notice);
 	switch (answer.start.mode) {
 	case MESSAGE_DIRECT:
 		if (answer.sock >= 0)

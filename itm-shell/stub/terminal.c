@@ -71,15 +71,13 @@ void terminal_restore(const struct terminal *t)
 		tcsetattr(t->fd, TCSANOW, &t->modes);
 }
 
-void terminal_say(const struct terminal *t, const char *text)
+void terminal_say(const struct terminal *t, int fd, const char *text)
 {
 	struct iovec parts[] = {
 		{ .iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text) },
-		{ .iov_base = (void *)(uintptr_t)"\r\n", .iov_len = 2 },
+		{ .iov_base = (void *)(uintptr_t)"\n", .iov_len = 1 },
 	};
 
-	if (t->fd < 0 || text[0] == '\0')
-		return;
-	int fd = t->mask & 4 ? 2 : t->fd;
-	(void)!writev(fd, parts, 2);
+	if (t->fd >= 0 && text[0] != '\0')
+		(void)!writev(fd >= 0 ? fd : t->fd, parts, 2);
 }

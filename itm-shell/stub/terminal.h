@@ -22,7 +22,8 @@ void terminal_gate(struct terminal *t);
  * description fd in its place.  Signals are blocked. */
 void terminal_retake(struct terminal *t, int fd);
 void terminal_restore(const struct terminal *t);
-/* text and a line end, only if there is a terminal. */
-void terminal_say(const struct terminal *t, const char *text);
+/* A line, only if there is a terminal: to it, or to fd if that is not -1 (the
+ * inner terminal, so that it is recorded). */
+void terminal_say(const struct terminal *t, int fd, const char *text);
 
 #endif
