@@ -1,0 +1,17 @@
+/* command: the subcommands of itm. */
+#ifndef ITM_CLI_COMMAND_H
+#define ITM_CLI_COMMAND_H
+
+#include "view/options.h"
+
+/* argv[0] is the subcommand's name.  run returns the exit status of itm. */
+struct command {
+	const char *name;
+	const struct options_command *options;
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct command status_command, sessions_command, search_command, export_command,
+	verify_command, host_command, key_command;
+
+#endif

@@ -1,0 +1,128 @@
+/* itm export: writes a session in another format. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/startup.h"
+#include "view/locate.h"
+#include "view/say.h"
+#include "view/sink.h"
+
+static const char *const program = "itm export";
+
+struct export_options {
+	struct places_options places;
+	const char *format, *output;
+	bool raw;
+};
+
+static const struct options_entry entries[] = {
+	{ "format", 'f', "FORMAT", OPTIONS_TEXT, offsetof(struct export_options, format), 0, 0, "asciicast (version 2), text or json" },
+	{ "output", 'o', "FILE", OPTIONS_TEXT, offsetof(struct export_options, output), 0, 0, "a new file, instead of standard output" },
+	{ "raw", 0, NULL, OPTIONS_FLAG, offsetof(struct export_options, raw), 0, 0, "asciicast: bytes as recorded, also those that act on a terminal" },
+	PLACES_STORE(export_options, places),
+	PLACES_INDEX(export_options, places),
+	PLACES_SPOOL(export_options, places),
+	PLACES_CONFIG(export_options, places),
+	PLACES_AGENT_CONFIG(export_options, places),
+	{ 0 },
+};
+
+static const struct options_command command = {
+	.name = "itm export",
+	.operands = "SESSION",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Write a session as asciicast, text or JSON lines.",
+	.entries = entries,
+};
+
+/* Never over a file that is there: an export is evidence for somebody. */
+static int open_output(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 && errno == EEXIST)
+		say_error(program, "%s is there already: remove it or choose another name", path);
+	else if (fd < 0)
+		say_error(program, "cannot make %s: %s", path, strerror(errno));
+	return fd;
+}
+
+static int write_session(struct source *source, const struct sink *sink, const struct export_options *o, int fd)
+{
+	struct sink_run run = { .sink = sink, .source = source, .fd = fd, .raw = o->raw };
+	int r = sink_run(&run, NULL);
+
+	if (r == 0 && fd != STDOUT_FILENO && fsync(fd) != 0)
+		r = ITM_ESYS;
+	if (r != 0) {
+		say_error(program, "cannot write the session: %s", error_text(r));
+		return r == ITM_ESYS ? EX_IOERR : say_status(r);
+	}
+	if (run.broken > 0) {
+		say_error(program, "the record is broken at %llu places; 'itm verify' says more",
+			  (unsigned long long)run.broken);
+		return EX_DATAERR;
+	}
+	if (!source_ended(source))
+		say_error(program, "the session has no end yet: this is what is recorded so far");
+	return 0;
+}
+
+static int export_to(struct source *source, const struct sink *sink, const struct export_options *o)
+{
+	int fd = STDOUT_FILENO, status;
+
+	if (o->output != NULL && strcmp(o->output, "-") != 0) {
+		fd = open_output(o->output);
+		if (fd < 0)
+			return EX_CANTCREAT;
+	}
+	status = write_session(source, sink, o, fd);
+	if (fd != STDOUT_FILENO) {
+		close(fd);
+		if (status == EX_IOERR)
+			unlink(o->output);
+	}
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct export_options options = { .format = "asciicast" };
+	char error[LOCATE_ERROR_SIZE];
+	const struct sink *sink;
+	struct places places;
+	struct located where;
+	struct source *source;
+	int status, r;
+
+	if (startup_parse(&command, &argc, argv, &options, &options.places, &places, &status) != 0)
+		return status;
+	sink = sink_find(options.format);
+	if (sink == NULL) {
+		say_error(program, "no format '%s': asciicast, text or json", options.format);
+		return EX_USAGE;
+	}
+	r = locate_session(&places, argv[0], &where, error);
+	if (r != 0) {
+		say_error(program, "%s", error);
+		return say_status(r);
+	}
+	source = source_open(where.dir, &where.session.stream, &r);
+	if (source == NULL) {
+		say_error(program, "%s: cannot open session %s: %s", where.dir, argv[0], error_text(r));
+		return say_status(r);
+	}
+	status = export_to(source, sink, &options);
+	source_close(source);
+	return status;
+}
+
+const struct command export_command = { "export", &command, run };

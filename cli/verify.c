@@ -1,0 +1,346 @@
+/* itm verify: says what a spool, a store, a segment file or a session is worth
+ * as evidence. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/startup.h"
+#include "cli/walk.h"
+#include "format/sign.h"
+#include "terminal/text.h"
+#include "view/locate.h"
+#include "view/say.h"
+
+static const char *const program = "itm verify";
+
+struct verify_options {
+	struct places_options places;
+	const char *identity, *log_key;
+	bool json, explain;
+};
+
+static const struct options_entry entries[] = {
+	{ "identity", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, identity), 0, 0, "the host's public key, from its enrolment" },
+	{ "log-key", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, log_key), 0, 0, "the server's public log key" },
+	{ "explain", 'e', NULL, OPTIONS_FLAG, offsetof(struct verify_options, explain), 0, 0, "say what the verdict means" },
+	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct verify_options, json), 0, 0, "one object" },
+	PLACES_STORE(verify_options, places),
+	PLACES_INDEX(verify_options, places),
+	PLACES_SPOOL(verify_options, places),
+	PLACES_CONFIG(verify_options, places),
+	PLACES_AGENT_CONFIG(verify_options, places),
+	{ 0 },
+};
+
+static const struct options_command command = {
+	.name = "itm verify",
+	.operands = "PATH | SESSION",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Check signatures, order and completeness of what was recorded.",
+	.entries = entries,
+	.more = "PATH is a spool, a store or one segment file; SESSION an id, the beginning of\n"
+		"one, or 'last'.  Exit status: 0 OK, 10 UNANCHORED, 11 OPEN-TAIL, 12 GAP,\n"
+		"13 REDACTED, 14 UNATTESTED, 15 FORK, 16 TAMPERED; the worst wins.",
+};
+
+static const struct { enum verdict verdict; const char *words; } meanings[] = {
+	{ VERDICT_OK, "Every byte is signed by the host, in order, from beginning to end, and the server's log has it." },
+	{ VERDICT_UNANCHORED, "Every byte is signed by the host, in order. The server's log has not confirmed it, so a "
+		"host that was taken over could still have rewritten what was not sent." },
+	{ VERDICT_OPEN_TAIL, "All that is there is signed and in order, but the end is missing or not signed yet: the "
+		"session or host is still running, or was cut off." },
+	{ VERDICT_GAP, "The host itself declared that it lost data; the rest is signed and in order." },
+	{ VERDICT_REDACTED, "Parts were removed by declaration; the rest is signed and in order." },
+	{ VERDICT_UNATTESTED, "The signatures hold together, but nobody we trust vouches for the key they begin with: "
+		"give --identity and --log-key, or ask whether the server countersigned this chain." },
+	{ VERDICT_FORK, "Two different blocks carry one number: the host was copied, or somebody signs with its key." },
+	{ VERDICT_TAMPERED, "What is here is not what the host signed: it was changed, cut, reordered or damaged." },
+};
+
+static const char *meaning(enum verdict v)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+		if (meanings[i].verdict == v)
+			return meanings[i].words;
+	return "";
+}
+
+/* The public half of this host's own identity: its public file, or for root
+ * the secret itself. */
+static bool own_identity(const struct settings_agent *agent, uint8_t out[SIGN_PUBLIC_SIZE])
+{
+	static const char ending[] = ".secret";
+	char path[sizeof(agent->identity_key) + sizeof(".public")];
+	struct sign_key key;
+	size_t len = strlen(agent->identity_key), cut = sizeof(ending) - 1;
+
+	if (len > cut && strcmp(agent->identity_key + len - cut, ending) == 0) {
+		snprintf(path, sizeof(path), "%.*s.public", (int)(len - cut), agent->identity_key);
+		if (sign_load_public(path, out) == 0)
+			return true;
+	}
+	if (sign_load_secret(agent->identity_key, &key) != 0)
+		return false;
+	memcpy(out, key.public_key, SIGN_PUBLIC_SIZE);
+	sign_wipe(&key, sizeof(key));
+	return true;
+}
+
+static int load_key(const char *option, const char *path, uint8_t out[SIGN_PUBLIC_SIZE])
+{
+	int r = sign_load_public(path, out);
+
+	if (r != 0)
+		say_error(program, "--%s %s: %s", option, path, r == ITM_EFORMAT ? "not a public key file" : error_text(r));
+	return r;
+}
+
+/* Named keys first; else what this machine pinned.  own: the record is this
+ * host's own spool. */
+static int load_trust(const struct verify_options *o, const struct places *places, bool own,
+		      struct verify_trust *trust)
+{
+	if (o->identity != NULL) {
+		if (load_key("identity", o->identity, trust->identity) != 0)
+			return EX_NOINPUT;
+		trust->has_identity = true;
+	} else if (own) {
+		trust->has_identity = own_identity(&places->agent, trust->identity);
+	}
+	if (o->log_key != NULL) {
+		if (load_key("log-key", o->log_key, trust->log) != 0)
+			return EX_NOINPUT;
+		trust->has_log = true;
+	} else {
+		trust->has_log = sign_load_public(places->server.log_public, trust->log) == 0 ||
+				 sign_load_public(places->agent.log_key, trust->log) == 0;
+	}
+	return 0;
+}
+
+static void progress(void *context, const char *origin, uint64_t units)
+{
+	fprintf(stderr, "\r%.60s: %llu units\033[K", origin, (unsigned long long)units);
+}
+
+static int cannot_read(const char *what, int r)
+{
+	if (r == ITM_ENOENT)
+		say_error(program, "%s: there is nothing to verify there", what);
+	else if (r == ITM_ESYS && errno == EACCES)
+		say_error(program, "%s: may not be read: run as root, or as a member of itm-store or itm-spool", what);
+	else
+		say_error(program, "%s: cannot be read: %s", what, error_text(r));
+	return say_status(r);
+}
+
+static int walk_dir(struct walk *w, const char *dir)
+{
+	int r;
+
+	if (places_is_store(dir))
+		r = walk_store(w, dir);
+	else if (places_is_spool(dir))
+		r = walk_spool(w, dir);
+	else
+		r = ITM_ENOENT;
+	return r == 0 ? 0 : cannot_read(dir, r);
+}
+
+static int walk_path(const struct verify_options *o, const struct places *places, const char *path,
+		     bool is_dir, struct walk *w)
+{
+	int status = load_trust(o, places, true, &w->trust), r;
+
+	/* A store knows its hosts' keys; our own is for a spool only. */
+	if (is_dir && places_is_store(path) && o->identity == NULL)
+		w->trust.has_identity = false;
+	if (status != 0)
+		return status;
+	if (is_dir)
+		return walk_dir(w, path);
+	r = walk_file(w, path);
+	return r == 0 ? 0 : cannot_read(path, r);
+}
+
+static int walk_session(const struct verify_options *o, const struct places *places, const char *name,
+			struct walk *w)
+{
+	char error[LOCATE_ERROR_SIZE];
+	struct located where;
+	int r = locate_session(places, name, &where, error), status;
+
+	if (r != 0) {
+		say_error(program, "%s", error);
+		return say_status(r);
+	}
+	status = load_trust(o, places, !places_is_store(where.dir), &w->trust);
+	if (status != 0)
+		return status;
+	w->one_stream = true;
+	w->stream = where.session.stream;
+	w->one_host = where.known && !id_is_zero(&where.session.host);
+	w->host = where.session.host;
+	return walk_dir(w, where.dir);
+}
+
+static void json_host(struct json *j, const struct walk_host *h)
+{
+	const struct verify_result *r = &h->result;
+	char id[ID_TEXT_SIZE];
+
+	id_format(&h->id, id);
+	json_object(j);
+	json_key(j, "host_id");
+	json_text(j, id);
+	json_key(j, "name");
+	json_text(j, h->name[0] ? h->name : NULL);
+	json_key(j, "verdict");
+	json_text(j, verdict_name(r->verdict));
+	json_key(j, "detail");
+	json_text(j, r->detail);
+	json_key(j, "blocks");
+	json_uint(j, r->blocks);
+	json_key(j, "chunks");
+	json_uint(j, r->chunks);
+	json_key(j, "first_block");
+	json_uint(j, r->first_sequence);
+	json_key(j, "last_block");
+	json_uint(j, r->last_sequence);
+	json_key(j, "receipts");
+	json_uint(j, r->receipts);
+	json_key(j, "lost_bytes");
+	json_uint(j, r->lost_bytes);
+	json_key(j, "closed");
+	json_bool(j, r->closed);
+	json_object_end(j);
+}
+
+static void show_json(const struct walk *w, enum verdict worst)
+{
+	struct buffer text;
+	struct json j;
+	size_t i;
+
+	buffer_init(&text, 256 << 20);
+	json_init(&j, &text);
+	json_object(&j);
+	json_key(&j, "verdict");
+	json_text(&j, verdict_name(worst));
+	json_key(&j, "exit");
+	json_uint(&j, worst);
+	json_key(&j, "meaning");
+	json_text(&j, meaning(worst));
+	json_key(&j, "flaws");
+	json_uint(&j, w->flaws);
+	json_key(&j, "flaw");
+	json_text(&j, w->flaws > 0 ? w->flaw : NULL);
+	json_key(&j, "hosts");
+	json_array(&j);
+	for (i = 0; i < w->host_count; i++)
+		json_host(&j, &w->hosts[i]);
+	json_array_end(&j);
+	json_object_end(&j);
+	startup_print_line(&text);
+	buffer_free(&text);
+}
+
+static void print_escaped(const char *text)
+{
+	struct buffer b;
+
+	buffer_init(&b, 64 * 1024);
+	if (text_escape(&b, text, strlen(text)) == 0)
+		fwrite(b.data, 1, b.len, stdout);
+	buffer_free(&b);
+}
+
+static void show_host(const struct walk_host *h)
+{
+	const struct verify_result *r = &h->result;
+	char id[ID_TEXT_SIZE];
+
+	id_format(&h->id, id);
+	printf("%-11s host ", verdict_name(r->verdict));
+	print_escaped(h->name[0] ? h->name : id);
+	printf(": blocks %llu to %llu, %llu chunks, %llu receipts\n", (unsigned long long)r->first_sequence,
+	       (unsigned long long)r->last_sequence, (unsigned long long)r->chunks, (unsigned long long)r->receipts);
+	if (r->detail[0] != '\0') {
+		printf("            ");
+		print_escaped(r->detail);
+		putchar('\n');
+	}
+}
+
+static void show_text(const struct walk *w, enum verdict worst, bool explain)
+{
+	size_t i;
+
+	if (w->flaws > 0) {
+		printf("%-11s ", verdict_name(VERDICT_TAMPERED));
+		print_escaped(w->flaw);
+		if (w->flaws > 1)
+			printf(" (and %llu places more)", (unsigned long long)w->flaws - 1);
+		putchar('\n');
+	}
+	for (i = 0; i < w->host_count; i++)
+		show_host(&w->hosts[i]);
+	if (w->host_count != 1 || w->flaws > 0)
+		printf("%s\n", verdict_name(worst));
+	if (explain)
+		printf("\n%s\n", meaning(worst));
+}
+
+static int judge(const struct verify_options *o, struct walk *w)
+{
+	enum verdict worst = walk_finish(w);
+
+	if (w->one_stream && w->host_count == 0 && w->flaws == 0)
+		worst = VERDICT_OPEN_TAIL;
+	if (o->json)
+		show_json(w, worst);
+	else if (w->one_stream && w->host_count == 0 && w->flaws == 0)
+		printf("%-11s nothing of this session is signed yet\n", verdict_name(worst));
+	else
+		show_text(w, worst, o->explain);
+	return worst;
+}
+
+static int run(int argc, char **argv)
+{
+	struct verify_options options = { 0 };
+	struct places places;
+	struct walk walk;
+	struct stat st;
+	int status;
+
+	if (startup_parse(&command, &argc, argv, &options, &options.places, &places, &status) != 0)
+		return status;
+	if (sign_init() != 0)
+		return EX_SOFTWARE;
+	walk_init(&walk);
+	if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) && !options.json)
+		walk.progress = progress;
+	if (stat(argv[0], &st) == 0)
+		status = walk_path(&options, &places, argv[0], S_ISDIR(st.st_mode), &walk);
+	else if (strchr(argv[0], '/') != NULL && strchr(argv[0], ':') == NULL)
+		status = cannot_read(argv[0], errno == ENOENT ? ITM_ENOENT : ITM_ESYS);
+	else
+		status = walk_session(&options, &places, argv[0], &walk);
+	if (walk.units > 0 && walk.progress != NULL)
+		fprintf(stderr, "\r\033[K");
+	if (status == 0)
+		status = judge(&options, &walk);
+	walk_free(&walk);
+	return say_finish(program, status);
+}
+
+const struct command verify_command = { "verify", &command, run };

@@ -1,0 +1,381 @@
+#include "cli/walk.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "format/block.h"
+#include "format/receipt.h"
+#include "store/segment.h"
+#include "store/spool.h"
+
+enum {
+	HELD_BYTES_MAX = 64 << 20,       /* bytes of one group; the wire takes 8 MiB */
+	PROGRESS_UNITS = 1024,
+};
+
+void walk_init(struct walk *w)
+{
+	*w = (struct walk){ 0 };
+	buffer_init(&w->held_bytes, HELD_BYTES_MAX);
+}
+
+void walk_free(struct walk *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->host_count; i++)
+		verifier_free(w->hosts[i].verifier);
+	free(w->hosts);
+	free(w->held);
+	buffer_free(&w->held_bytes);
+	evidence_close(w->evidence);
+	w->evidence = NULL;
+}
+
+static void flaw(struct walk *w, uint64_t offset, const char *reason)
+{
+	if (w->flaws++ == 0)
+		snprintf(w->flaw, sizeof(w->flaw), "%.120s, byte %" PRIu64 ": %.100s", w->origin, offset, reason);
+}
+
+static void set_origin(struct walk *w, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(w->origin, sizeof(w->origin), "%s", slash ? slash + 1 : path);
+}
+
+static void count_unit(struct walk *w)
+{
+	if (w->units++ % PROGRESS_UNITS == 0 && w->progress != NULL)
+		w->progress(w->context, w->origin, w->units);
+}
+
+/* What this machine knows of a host, unless the caller said whom to trust. */
+static void look_up(struct walk *w, struct walk_host *h, struct verify_trust *trust)
+{
+	struct evidence_host known;
+
+	*trust = w->trust;
+	if (w->evidence == NULL || evidence_host_get(w->evidence, &h->id, &known) != 0)
+		return;
+	snprintf(h->name, sizeof(h->name), "%s", known.name);
+	if (!trust->has_identity) {
+		memcpy(trust->identity, known.identity, sizeof(trust->identity));
+		trust->has_identity = true;
+	}
+}
+
+static struct walk_host *host_of(struct walk *w, const struct id *id)
+{
+	struct verify_trust trust;
+	struct walk_host *h;
+	size_t i;
+
+	for (i = 0; i < w->host_count; i++)
+		if (id_equal(&w->hosts[i].id, id))
+			return &w->hosts[i];
+	if (w->host_count == WALK_HOSTS_MAX)
+		return NULL;
+	h = realloc(w->hosts, (w->host_count + 1) * sizeof(*h));
+	if (h == NULL)
+		return NULL;
+	w->hosts = h;
+	h += w->host_count;
+	*h = (struct walk_host){ .id = *id };
+	look_up(w, h, &trust);
+	h->verifier = verifier_new(&trust, NULL);
+	if (h->verifier == NULL)
+		return NULL;
+	if (w->one_stream)
+		verifier_watch_stream(h->verifier, &w->stream);
+	w->host_count++;
+	return h;
+}
+
+static int hold(struct walk *w, const struct unit *u, uint64_t offset)
+{
+	if (w->held == NULL) {
+		w->held = calloc(BLOCK_CHUNKS_MAX, sizeof(*w->held));
+		if (w->held == NULL)
+			return ITM_ENOMEM;
+	}
+	if (w->held_count == BLOCK_CHUNKS_MAX)
+		return ITM_ELIMIT;
+	w->held[w->held_count] = (struct walk_held){
+		.type = u->type, .version = u->version, .start = w->held_bytes.len, .len = u->len, .offset = offset,
+	};
+	if (buffer_put(&w->held_bytes, u->payload, u->len) != 0)
+		return ITM_ELIMIT;
+	w->held_count++;
+	return 0;
+}
+
+static void drop_held(struct walk *w)
+{
+	w->held_count = 0;
+	buffer_clear(&w->held_bytes);
+}
+
+static void release_held(struct walk *w, struct verifier *v)
+{
+	size_t i;
+
+	for (i = 0; i < w->held_count; i++) {
+		const struct walk_held *h = &w->held[i];
+		struct unit u = {
+			.type = h->type, .version = h->version, .payload = w->held_bytes.data + h->start,
+			.len = (uint32_t)h->len, .size = UNIT_HEADER_SIZE + h->len,
+		};
+
+		verifier_unit(v, &u, w->origin, h->offset);
+	}
+	drop_held(w);
+}
+
+static int give(struct walk *w, const struct id *host, const struct unit *u, uint64_t offset)
+{
+	struct walk_host *h;
+
+	if (w->one_host && !id_equal(host, &w->host)) {
+		drop_held(w);
+		return 0;
+	}
+	h = host_of(w, host);
+	if (h == NULL)
+		return ITM_ENOMEM;
+	release_held(w, h->verifier);
+	verifier_unit(h->verifier, u, w->origin, offset);
+	return 0;
+}
+
+/* In a store the chunks stand before the block that says whose they are. */
+static int store_unit(struct walk *w, const struct unit *u, uint64_t offset)
+{
+	struct fault fault = { 0 };
+	struct receipt receipt;
+	struct block block;
+	int r;
+
+	count_unit(w);
+	switch (u->type) {
+	case UNIT_BLOCK:
+		r = block_decode(u->payload, u->len, &block, &fault);
+		if (r == 0)
+			return give(w, &block.host, u, offset);
+		break;
+	case UNIT_RECEIPT:
+	case UNIT_COUNTERSIGN:
+		r = receipt_decode(u->payload, u->len, &receipt, &fault);
+		if (r == 0)
+			return give(w, &receipt.host, u, offset);
+		break;
+	default:
+		r = hold(w, u, offset);
+		if (r == 0)
+			return 0;
+		fault.reason = "a group without a block";
+		break;
+	}
+	flaw(w, offset + fault.offset, fault.reason ? fault.reason : error_text(r));
+	drop_held(w);
+	return r == ITM_ENOMEM ? r : 0;
+}
+
+/* end: where the record ends by the store's own word; 0 = the file's end. */
+static int store_segment(struct walk *w, const char *path, uint64_t end)
+{
+	struct segment_reader *reader;
+	struct fault fault = { .reason = "cannot be read" };
+	uint64_t offset = 0;
+	struct unit u;
+	int r = 0;
+
+	set_origin(w, path);
+	reader = segment_reader_open(path, &r, &fault);
+	if (reader == NULL) {
+		flaw(w, fault.offset, r == ITM_ENOENT ? "the file is missing" : fault.reason);
+		return 0;
+	}
+	segment_reader_limit(reader, end);
+	while ((r = segment_reader_next(reader, &u, &offset, &fault)) == 1) {
+		r = store_unit(w, &u, offset);
+		if (r != 0)
+			break;
+	}
+	segment_reader_close(reader);
+	if (r == ITM_ENOMEM)
+		return r;
+	if (r < 0)
+		flaw(w, offset, fault.reason);
+	else if (end != 0 && offset < end)
+		flaw(w, offset, "the file is shorter than what was stored");
+	if (w->held_count > 0)
+		flaw(w, w->held[0].offset, "chunks without the block that signs them");
+	drop_held(w);
+	return 0;
+}
+
+static int each_segment(void *context, const struct evidence_segment *s)
+{
+	/* Nothing committed in it yet. */
+	if (s->committed <= SEGMENT_HEADER_SIZE)
+		return 0;
+	return store_segment(context, s->path, s->committed);
+}
+
+int walk_store(struct walk *w, const char *dir)
+{
+	int r = 0;
+
+	w->evidence = evidence_open(dir, NULL, false, &r);
+	if (w->evidence == NULL)
+		return r;
+	return evidence_segments(w->evidence, each_segment, w);
+}
+
+static int spool_unit(struct walk *w, struct walk_host *h, const struct unit *u, uint64_t offset)
+{
+	count_unit(w);
+	verifier_unit(h->verifier, u, w->origin, offset);
+	return 0;
+}
+
+static void name_spool_segment(struct walk *w, uint64_t segment)
+{
+	snprintf(w->origin, sizeof(w->origin), "seg-%016" PRIx64 ".itm", segment);
+}
+
+/* The host a spool's first segment names. */
+static int spool_owner(struct walk *w, const char *dir, struct id *out)
+{
+	struct spool_reader *reader = spool_reader_new(dir);
+	struct spool_place place = { 0 };
+	struct fault fault = { 0 };
+	struct segment_reader *segment;
+	char path[4096];
+	struct unit u;
+	int r = 0;
+
+	if (reader == NULL)
+		return ITM_ENOENT;
+	/* Any outcome tells which file comes first. */
+	spool_reader_next(reader, &u, &place, &fault);
+	spool_reader_free(reader);
+	name_spool_segment(w, place.segment);
+	snprintf(path, sizeof(path), "%.3800s/%s", dir, w->origin);
+	segment = segment_reader_open(path, &r, &fault);
+	if (segment == NULL) {
+		flaw(w, fault.offset, fault.reason);
+		return r;
+	}
+	*out = segment_reader_header(segment)->owner;
+	segment_reader_close(segment);
+	return 0;
+}
+
+static int read_spool(struct walk *w, struct walk_host *h, struct spool_reader *reader)
+{
+	struct spool_place place;
+	struct fault fault;
+	struct unit u;
+	int r;
+
+	for (;;) {
+		fault = (struct fault){ .reason = "cannot be read" };
+		r = spool_reader_next(reader, &u, &place, &fault);
+		if (r == 0)
+			return 0;
+		name_spool_segment(w, place.segment);
+		if (r == 1) {
+			spool_unit(w, h, &u, place.offset);
+			continue;
+		}
+		if (r == ITM_ENOMEM)
+			return r;
+		if (r == ITM_ETRUNC)
+			verifier_torn(h->verifier, w->origin, place.segment, place.offset);
+		else
+			verifier_broken(h->verifier, w->origin, &fault);
+		if (spool_reader_next_segment(reader) != 1)
+			return 0;
+	}
+}
+
+int walk_spool(struct walk *w, const char *dir)
+{
+	struct spool_reader *reader;
+	struct walk_host *h;
+	struct id owner = { 0 };
+	int r;
+
+	/* A broken header is a flaw of the record, not of the call. */
+	r = spool_owner(w, dir, &owner);
+	if (r == ITM_ENOENT || r == ITM_ESYS)
+		return r;
+	h = host_of(w, &owner);
+	reader = spool_reader_new(dir);
+	if (h == NULL || reader == NULL) {
+		spool_reader_free(reader);
+		return ITM_ENOMEM;
+	}
+	r = read_spool(w, h, reader);
+	spool_reader_free(reader);
+	return r;
+}
+
+static int spool_file(struct walk *w, struct segment_reader *reader)
+{
+	struct walk_host *h = host_of(w, &segment_reader_header(reader)->owner);
+	uint64_t number = segment_reader_header(reader)->number, offset;
+	struct fault fault = { .reason = "cannot be read" };
+	struct unit u;
+	int r;
+
+	if (h == NULL)
+		return ITM_ENOMEM;
+	while ((r = segment_reader_next(reader, &u, &offset, &fault)) == 1)
+		spool_unit(w, h, &u, offset);
+	if (r == ITM_ETRUNC)
+		verifier_torn(h->verifier, w->origin, number, offset);
+	else if (r < 0)
+		verifier_broken(h->verifier, w->origin, &fault);
+	return 0;
+}
+
+int walk_file(struct walk *w, const char *path)
+{
+	struct segment_reader *reader;
+	struct fault fault = { .reason = "cannot be read" };
+	bool store;
+	int r = 0;
+
+	set_origin(w, path);
+	reader = segment_reader_open(path, &r, &fault);
+	if (reader == NULL && (r == ITM_ENOENT || r == ITM_ESYS || r == ITM_ENOMEM))
+		return r;
+	if (reader == NULL) {
+		flaw(w, fault.offset, fault.reason);
+		return 0;
+	}
+	store = segment_reader_header(reader)->store;
+	r = store ? 0 : spool_file(w, reader);
+	segment_reader_close(reader);
+	return store ? store_segment(w, path, 0) : r;
+}
+
+enum verdict walk_finish(struct walk *w)
+{
+	enum verdict worst = w->flaws > 0 ? VERDICT_TAMPERED : VERDICT_OK;
+	size_t i;
+
+	for (i = 0; i < w->host_count; i++) {
+		verifier_finish(w->hosts[i].verifier, &w->hosts[i].result);
+		if (w->hosts[i].result.verdict > worst)
+			worst = w->hosts[i].result.verdict;
+	}
+	return worst;
+}

@@ -1,0 +1,66 @@
+/* walk: feeds every unit of a spool, a store or one file to the verifier of
+ * its host. */
+#ifndef ITM_CLI_WALK_H
+#define ITM_CLI_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/id.h"
+#include "format/verify.h"
+#include "store/evidence.h"
+
+enum { WALK_HOSTS_MAX = 65536, WALK_ORIGIN_SIZE = 256 };
+
+struct walk_host {
+	struct id id;
+	char name[256];                  /* "" = not known here */
+	struct verifier *verifier;
+	struct verify_result result;     /* after walk_finish */
+};
+
+/* A unit of a store's group, held until its block says whose it is. */
+struct walk_held {
+	uint8_t type, version;
+	size_t start, len;               /* in walk.held_bytes */
+	uint64_t offset;                 /* in the file */
+};
+
+struct walk {
+	/* Set by the caller. */
+	struct verify_trust trust;       /* without identity: the store's word for each host */
+	bool one_stream, one_host;       /* look only at these */
+	struct id stream, host;
+	void (*progress)(void *context, const char *origin, uint64_t units);
+	void *context;
+
+	/* Result. */
+	struct walk_host *hosts;
+	size_t host_count;
+	uint64_t flaws;                  /* places that belong to no host, or end a file */
+	char flaw[VERIFY_DETAIL_SIZE];   /* the first */
+
+	/* Inside. */
+	struct evidence *evidence;
+	char origin[WALK_ORIGIN_SIZE];
+	struct buffer held_bytes;
+	struct walk_held *held;
+	size_t held_count;
+	uint64_t units;
+};
+
+void walk_init(struct walk *w);
+void walk_free(struct walk *w);
+
+/* 0, or ITM_E* when there is nothing to walk or it cannot be read at all;
+ * what is wrong inside is in the result. */
+int walk_spool(struct walk *w, const char *dir);
+int walk_store(struct walk *w, const char *dir);
+int walk_file(struct walk *w, const char *path);
+
+/* Close all verifiers and return the worst verdict. */
+enum verdict walk_finish(struct walk *w);
+
+#endif

@@ -1,0 +1,201 @@
+/* itm-replay: plays a session on the viewer's terminal, or writes it out. */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "itm-replay/player.h"
+#include "itm-replay/viewer.h"
+#include "view/locate.h"
+#include "view/options.h"
+#include "view/say.h"
+#include "view/sink.h"
+#include "view/when.h"
+
+static const char *const program = "itm-replay";
+
+struct replay_options {
+	struct places_options places;
+	const char *speed, *idle;
+	bool follow, plain, json, paused;
+};
+
+static const struct options_entry entries[] = {
+	{ "follow", 'f', NULL, OPTIONS_FLAG, offsetof(struct replay_options, follow), 0, 0, "stay with a session that goes on" },
+	{ "speed", 's', "N", OPTIONS_TEXT, offsetof(struct replay_options, speed), 0, 0, "0.25 to 64 times as fast as it was" },
+	{ "idle", 'i', "SECONDS", OPTIONS_TEXT, offsetof(struct replay_options, idle), 0, 0, "shorten pauses over this (default 2; 0: never)" },
+	{ "paused", 'p', NULL, OPTIONS_FLAG, offsetof(struct replay_options, paused), 0, 0, "begin paused" },
+	{ "plain", 0, NULL, OPTIONS_FLAG, offsetof(struct replay_options, plain), 0, 0, "text with times on standard output" },
+	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct replay_options, json), 0, 0, "events as JSON lines on standard output" },
+	PLACES_STORE(replay_options, places),
+	PLACES_INDEX(replay_options, places),
+	PLACES_SPOOL(replay_options, places),
+	PLACES_CONFIG(replay_options, places),
+	PLACES_AGENT_CONFIG(replay_options, places),
+	{ 0 },
+};
+
+static const struct options_command command = {
+	.name = "itm-replay",
+	.operands = "SESSION[@TIME]",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Play a recorded session. SESSION is an id, the beginning of one, 'last', or\n"
+		   "DIR:ID; TIME is an offset (90, 1:30, 1m30s) or a wall clock time (UTC).",
+	.entries = entries,
+	.more = "While it plays, ? shows the keys.",
+};
+
+static volatile int stop;
+
+static void on_signal(int number)
+{
+	stop = 1;
+}
+
+/* "0.25", "1.5", "64" in quarters. */
+static int parse_speed(const char *text, unsigned *quarters)
+{
+	uint64_t thousandths;
+
+	if (strspn(text, "0123456789.") != strlen(text) || when_parse_offset(text, &thousandths) != 0)
+		return ITM_EFORMAT;
+	if (thousandths % 250 != 0 || thousandths < 250 || thousandths > 64000)
+		return ITM_EFORMAT;
+	*quarters = (unsigned)(thousandths / 250);
+	return 0;
+}
+
+static int configure(const struct replay_options *o, struct player_config *config)
+{
+	*config = (struct player_config){
+		.idle_ms = PLAYER_IDLE_MS, .speed = PLAYER_SPEED_DEFAULT, .follow = o->follow,
+	};
+	if (o->speed != NULL && parse_speed(o->speed, &config->speed) != 0) {
+		say_error(program, "--speed %s: a number from 0.25 to 64 in steps of 0.25", o->speed);
+		return EX_USAGE;
+	}
+	if (o->idle != NULL && when_parse_offset(o->idle, &config->idle_ms) != 0) {
+		say_error(program, "--idle %s: seconds, as 2 or 0.5; 0 shows every pause in full", o->idle);
+		return EX_USAGE;
+	}
+	return 0;
+}
+
+/* Text or JSON on standard output. */
+static int write_out(struct source *source, const struct replay_options *o, uint64_t from_ms)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct sink_run run = {
+		.sink = sink_find(o->json ? "json" : "text"), .source = source,
+		.fd = STDOUT_FILENO, .follow = o->follow, .from_ms = from_ms,
+	};
+	int r;
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	r = sink_run(&run, &stop);
+	if (r != 0) {
+		say_error(program, "cannot write the session: %s", error_text(r));
+		return r == ITM_ESYS ? EX_IOERR : say_status(r);
+	}
+	if (run.broken > 0) {
+		say_error(program, "the record is broken at %llu places; 'itm verify' says more",
+			  (unsigned long long)run.broken);
+		return EX_DATAERR;
+	}
+	return 0;
+}
+
+static int play(struct source *source, const struct player_config *config, bool seek, uint64_t from_ms,
+		bool paused)
+{
+	struct player *player = player_new(source, config);
+	int r;
+
+	if (player == NULL) {
+		say_error(program, "out of memory");
+		return EX_OSERR;
+	}
+	if (seek)
+		player_seek(player, from_ms);
+	if (paused)
+		player_pause(player, true);
+	r = viewer_run(player);
+	player_free(player);
+	if (r > 0)
+		return 128 + r;
+	if (r < 0)
+		say_error(program, "the terminal cannot be used: %s; try --plain", error_text(r));
+	return say_status(r);
+}
+
+/* The wall time of a session's first event. */
+static int start_of(struct source *source, int64_t *wall_ns)
+{
+	struct source_event event;
+	int r = source_next(source, &event);
+
+	if (r == 1)
+		*wall_ns = event.wall_ns;
+	r = source_rewind(source);
+	return r;
+}
+
+static int show(struct source *source, const struct replay_options *o, struct player_config *config,
+		const char *at)
+{
+	bool plain = o->plain || o->json || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
+	int64_t start_ns = 0;
+	uint64_t from_ms = 0;
+
+	if (at != NULL && (start_of(source, &start_ns) != 0 || when_parse(at, start_ns, &from_ms) != 0)) {
+		say_error(program, "@%s: not a time: use 90, 1:30, 1m30s or 2026-11-23T18:00:05", at);
+		return EX_USAGE;
+	}
+	if (plain)
+		return write_out(source, o, from_ms);
+	return play(source, config, at != NULL, from_ms, o->paused);
+}
+
+int main(int argc, char **argv)
+{
+	struct replay_options options = { 0 };
+	char error[LOCATE_ERROR_SIZE];
+	struct player_config config;
+	struct places places;
+	struct located where;
+	struct source *source;
+	char *at;
+	int r;
+
+	r = options_parse(&command, &argc, argv, &options, error);
+	if (r == OPTIONS_SHOWN)
+		return say_finish(program, 0);
+	if (r == 0)
+		r = places_load(&options.places, &places, error);
+	if (r != 0) {
+		say_error(program, "%s", error);
+		return r == ITM_EINVAL ? EX_USAGE : EX_CONFIG;
+	}
+	r = configure(&options, &config);
+	if (r != 0)
+		return r;
+	at = locate_split(argv[0]);
+	r = locate_session(&places, argv[0], &where, error);
+	if (r != 0) {
+		say_error(program, "%s", error);
+		return say_status(r);
+	}
+	source = source_open(where.dir, &where.session.stream, &r);
+	if (source == NULL) {
+		say_error(program, "%s: cannot open session %s: %s", where.dir, argv[0], error_text(r));
+		return say_status(r);
+	}
+	r = show(source, &options, &config, at);
+	source_close(source);
+	return say_finish(program, r);
+}

@@ -1,0 +1,518 @@
+#include "itm-replay/player.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "itm-replay/finder.h"
+
+enum {
+	/* Work done before the viewer gets a word in again. */
+	SLICE_BYTES = 4 << 20,
+	SLICE_EVENTS = 20000,
+	SLICE_FIND_EVENTS = 500,  /* each looks at the whole screen */
+	BROKEN_MAX = 10000,       /* a source that only fails must not hold us for ever */
+};
+
+enum job { JOB_NONE, JOB_SEEK, JOB_FIND, JOB_FIND_BACK, JOB_STEP };
+
+struct player {
+	struct source *source;
+	struct vt *vt;
+	struct head head;
+	struct player_config config;
+	struct finder finder;
+
+	struct source_event next;    /* borrowed from source; valid with have_next */
+	bool have_next, at_end;      /* at_end: the source had nothing more */
+	uint64_t broken;
+	double position_ms;          /* of the session */
+	uint64_t last_ms;            /* time of the last event fed */
+	int64_t last_wall_ns;
+	uint64_t total_ms;
+
+	bool paused, live, skip_idle, exited;
+	unsigned speed;
+
+	enum job job;
+	uint64_t target_ms;          /* SEEK: to; FIND*: where we came from */
+	bool found;
+	uint64_t found_ms, count;    /* FIND*: last hit; count before this event */
+	char words[160];
+};
+
+static void on_line(void *context, const struct vt_cell *cells, unsigned columns, bool wrapped)
+{
+	struct player *p = context;
+
+	if (p->job == JOB_FIND || p->job == JOB_FIND_BACK)
+		finder_line(&p->finder, cells, columns, wrapped);
+}
+
+__attribute__((format(printf, 2, 3)))
+static void say(struct player *p, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(p->words, sizeof(p->words), format, ap);
+	va_end(ap);
+}
+
+/* Have the next event at hand.  False: there is none now. */
+static bool fetch(struct player *p)
+{
+	int r;
+
+	while (!p->have_next) {
+		r = source_next(p->source, &p->next);
+		if (r == 0 || p->broken > BROKEN_MAX) {
+			p->at_end = true;
+			return false;
+		}
+		if (r < 0) {
+			p->broken++;
+			say(p, "the record is broken here: %s", source_fault(p->source));
+			continue;
+		}
+		p->have_next = true;
+		p->at_end = false;
+	}
+	return true;
+}
+
+static void feed_output(struct player *p, const uint8_t *data, size_t len)
+{
+	size_t i, from = 0;
+
+	/* Without a terminal driver nobody made CR LF of LF. */
+	for (i = 0; p->head.pipe && i < len; i++) {
+		if (data[i] != '\n')
+			continue;
+		vt_feed(p->vt, data + from, i - from);
+		vt_feed(p->vt, "\r", 1);
+		from = i;
+	}
+	if (len > from)
+		vt_feed(p->vt, data + from, len - from);
+}
+
+static void feed_exit(struct player *p, uint64_t status)
+{
+	p->exited = true;
+	if ((status & 0x7f) != 0)
+		say(p, "ended by signal %u", (unsigned)(status & 0x7f));
+	else
+		say(p, "exit status %u", (unsigned)(status >> 8 & 0xff));
+}
+
+/* Show the event at hand.  Returns the bytes it held. */
+static size_t feed(struct player *p)
+{
+	const struct record_event *e = &p->next.event;
+
+	switch (e->kind) {
+	case RECORD_OUT:
+	case RECORD_ERR:
+		feed_output(p, e->data, e->len);
+		break;
+	case RECORD_RESIZE:
+		vt_resize(p->vt, (unsigned)(e->code >> 16 & 0xffff), (unsigned)(e->code & 0xffff));
+		break;
+	case RECORD_ENV:
+		if (e->len > 0) {
+			head_read(&p->head, e->data, e->len);
+			vt_resize(p->vt, p->head.columns, p->head.rows);
+		}
+		break;
+	case RECORD_EXIT:
+		feed_exit(p, e->code);
+		break;
+	case RECORD_GAP:
+		say(p, "gap: %llu bytes lost here", (unsigned long long)e->code);
+		break;
+	default:
+		break;
+	}
+	p->have_next = false;
+	if (e->time_ms > p->last_ms)
+		p->last_ms = e->time_ms;
+	p->last_wall_ns = p->next.wall_ns;
+	if (p->last_ms > p->total_ms)
+		p->total_ms = p->last_ms;
+	return e->len;
+}
+
+static bool shows(const struct record_event *e)
+{
+	return ((e->kind == RECORD_OUT || e->kind == RECORD_ERR) && e->len > 0) ||
+	       e->kind == RECORD_RESIZE;
+}
+
+static void rewind_all(struct player *p)
+{
+	if (source_rewind(p->source) != 0)
+		say(p, "cannot start over: %s", source_fault(p->source));
+	vt_reset(p->vt);
+	vt_resize(p->vt, 80, 24);
+	p->have_next = p->at_end = p->exited = false;
+	p->broken = 0;
+	p->position_ms = 0;
+	p->last_ms = 0;
+	p->words[0] = '\0';
+}
+
+/* How long the session is, by reading it once. */
+static void measure(struct player *p)
+{
+	while (fetch(p)) {
+		if (p->next.event.time_ms > p->total_ms)
+			p->total_ms = p->next.event.time_ms;
+		p->have_next = false;
+	}
+	rewind_all(p);
+}
+
+struct player *player_new(struct source *source, const struct player_config *config)
+{
+	struct player *p = calloc(1, sizeof(*p));
+	struct vt_events events = { .line = on_line, .context = p };
+
+	if (p == NULL)
+		return NULL;
+	p->vt = vt_new(80, 24);
+	if (p->vt == NULL) {
+		free(p);
+		return NULL;
+	}
+	vt_set_events(p->vt, &events);
+	finder_init(&p->finder);
+	head_init(&p->head);
+	p->source = source;
+	p->config = *config;
+	p->speed = config->speed;
+	if (p->speed < PLAYER_SPEED_MIN || p->speed > PLAYER_SPEED_MAX)
+		p->speed = PLAYER_SPEED_DEFAULT;
+	p->skip_idle = config->idle_ms > 0;
+	p->total_ms = config->total_ms;
+	if (p->total_ms == 0)
+		measure(p);
+	if (config->follow)
+		player_seek_end(p);
+	return p;
+}
+
+void player_free(struct player *p)
+{
+	if (p == NULL)
+		return;
+	finder_free(&p->finder);
+	vt_free(p->vt);
+	free(p);
+}
+
+const struct vt *player_screen(const struct player *p)
+{
+	return p->vt;
+}
+
+void player_look(const struct player *p, struct player_view *out)
+{
+	uint64_t at = (uint64_t)p->position_ms;
+
+	*out = (struct player_view){
+		.paused = p->paused, .live = p->live, .ended = source_ended(p->source) && p->at_end,
+		.at_end = p->at_end && !p->have_next, .busy = p->job != JOB_NONE,
+		.skip_idle = p->skip_idle, .speed = p->speed,
+		.position_ms = at, .total_ms = p->total_ms,
+		.wall_ns = p->last_wall_ns + (int64_t)(at > p->last_ms ? at - p->last_ms : 0) * 1000000,
+		.words = p->words, .head = &p->head, .query = p->finder.query,
+	};
+}
+
+static void settle(struct player *p, uint64_t ms)
+{
+	p->job = JOB_NONE;
+	p->position_ms = (double)ms;
+}
+
+/* Everything up to the target, silently.  True: done. */
+static bool work_seek(struct player *p)
+{
+	size_t bytes = 0;
+	unsigned events;
+
+	for (events = 0; events < SLICE_EVENTS && bytes < SLICE_BYTES; events++) {
+		if (!fetch(p)) {
+			settle(p, p->target_ms < p->total_ms ? p->target_ms : p->total_ms);
+			return true;
+		}
+		if (p->next.event.time_ms > p->target_ms) {
+			settle(p, p->target_ms);
+			return true;
+		}
+		bytes += feed(p);
+		p->position_ms = (double)p->last_ms;
+	}
+	return false;
+}
+
+static void not_found(struct player *p)
+{
+	uint64_t back = p->target_ms;
+
+	player_seek(p, back);
+	say(p, "not found: %s", p->finder.query);
+}
+
+static bool work_find(struct player *p)
+{
+	unsigned events;
+	uint64_t count;
+
+	for (events = 0; events < SLICE_FIND_EVENTS; events++) {
+		if (!fetch(p) || (p->job == JOB_FIND_BACK && p->next.event.time_ms >= p->target_ms)) {
+			if (!p->found) {
+				not_found(p);
+				return false;
+			}
+			player_seek(p, p->found_ms);
+			return false;
+		}
+		feed(p);
+		p->position_ms = (double)p->last_ms;
+		count = finder_count(&p->finder, p->vt);
+		if (count > p->count) {
+			p->found = true;
+			p->found_ms = p->last_ms;
+			if (p->job == JOB_FIND) {
+				settle(p, p->last_ms);
+				return true;
+			}
+		}
+		p->count = count;
+	}
+	return false;
+}
+
+static bool work_step(struct player *p)
+{
+	unsigned events;
+	bool shown;
+
+	for (events = 0; events < SLICE_EVENTS; events++) {
+		if (!fetch(p)) {
+			settle(p, p->last_ms);
+			return true;
+		}
+		shown = shows(&p->next.event);
+		feed(p);
+		if (shown) {
+			settle(p, p->last_ms);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* At the tail of a session that goes on: show what is there. */
+static int64_t advance_live(struct player *p)
+{
+	size_t bytes = 0;
+
+	p->at_end = false;
+	while (bytes < SLICE_BYTES && fetch(p))
+		bytes += feed(p);
+	p->position_ms = (double)p->last_ms;
+	if (!p->at_end)
+		return 0;
+	if (source_ended(p->source)) {
+		p->live = false;
+		p->paused = true;
+		return -1;
+	}
+	return PLAYER_LIVE_POLL_US;
+}
+
+/* Session ms a viewer's ms stands for until the event at hand. */
+static double rate(const struct player *p)
+{
+	uint64_t at = p->next.event.time_ms;
+	uint64_t gap = at > p->last_ms ? at - p->last_ms : 0;
+	double r = (double)p->speed / PLAYER_SPEED_ONE;
+
+	if (p->skip_idle && gap > p->config.idle_ms && gap > PLAYER_IDLE_SHOWN_MS * r)
+		return (double)gap / PLAYER_IDLE_SHOWN_MS;
+	return r;
+}
+
+static int64_t reach_end(struct player *p)
+{
+	if (p->config.follow && !source_ended(p->source)) {
+		p->live = true;
+		return PLAYER_LIVE_POLL_US;
+	}
+	p->paused = true;
+	if (p->words[0] == '\0')
+		say(p, "%s", source_ended(p->source) ? "end" : "end of what is recorded so far");
+	return -1;
+}
+
+static int64_t advance_play(struct player *p, uint64_t dt_us)
+{
+	double left_ms = (double)dt_us / 1000.0, need_ms;
+	size_t bytes = 0;
+
+	while (bytes < SLICE_BYTES) {
+		if (!fetch(p))
+			return reach_end(p);
+		need_ms = ((double)p->next.event.time_ms - p->position_ms) / rate(p);
+		if (need_ms > left_ms) {
+			p->position_ms += left_ms * rate(p);
+			need_ms -= left_ms;
+			return need_ms > 3600e3 ? (int64_t)3600000000 : (int64_t)(need_ms * 1000.0) + 1;
+		}
+		if (need_ms > 0) {
+			left_ms -= need_ms;
+			p->position_ms = (double)p->next.event.time_ms;
+		}
+		bytes += feed(p);
+	}
+	return 0;
+}
+
+static int64_t advance_job(struct player *p)
+{
+	bool done = false;
+
+	switch (p->job) {
+	case JOB_SEEK: done = work_seek(p); break;
+	case JOB_FIND:
+	case JOB_FIND_BACK: done = work_find(p); break;
+	case JOB_STEP: done = work_step(p); break;
+	case JOB_NONE: done = true; break;
+	}
+	return done && p->paused && !p->live ? -1 : 0;
+}
+
+int64_t player_advance(struct player *p, uint64_t dt_us)
+{
+	if (p->job != JOB_NONE)
+		return advance_job(p);
+	if (p->live)
+		return advance_live(p);
+	if (p->paused)
+		return -1;
+	return advance_play(p, dt_us);
+}
+
+void player_pause(struct player *p, bool paused)
+{
+	p->paused = paused;
+	p->live = false;
+	if (!paused)
+		p->words[0] = '\0';
+}
+
+void player_toggle(struct player *p)
+{
+	bool playing = p->live || !p->paused;
+
+	/* At the end, play means from the start. */
+	if (!playing && p->at_end && !p->have_next && source_ended(p->source))
+		player_seek(p, 0);
+	player_pause(p, playing);
+}
+
+void player_seek(struct player *p, uint64_t ms)
+{
+	if (ms > p->total_ms)
+		ms = p->total_ms;
+	p->live = false;
+	if (ms < p->last_ms)
+		rewind_all(p);
+	p->words[0] = '\0';
+	p->target_ms = ms;
+	p->job = JOB_SEEK;
+}
+
+void player_seek_by(struct player *p, int64_t ms)
+{
+	uint64_t at = p->job == JOB_SEEK ? p->target_ms : (uint64_t)p->position_ms;
+	uint64_t back = ms < 0 ? (uint64_t)0 - (uint64_t)ms : 0;
+
+	if (ms < 0)
+		player_seek(p, at > back ? at - back : 0);
+	else
+		player_seek(p, at + (uint64_t)ms);
+}
+
+void player_seek_tenth(struct player *p, unsigned tenth)
+{
+	player_seek(p, p->total_ms / 10 * (tenth < 10 ? tenth : 9));
+}
+
+void player_seek_end(struct player *p)
+{
+	if (!p->config.follow) {
+		player_seek(p, p->total_ms);
+		return;
+	}
+	p->job = JOB_NONE;
+	p->live = true;
+	p->paused = false;
+	p->words[0] = '\0';
+}
+
+void player_speed(struct player *p, int steps)
+{
+	for (; steps > 0 && p->speed < PLAYER_SPEED_MAX; steps--)
+		p->speed *= 2;
+	for (; steps < 0 && p->speed > PLAYER_SPEED_MIN; steps++)
+		p->speed /= 2;
+	if (p->speed > PLAYER_SPEED_MAX)
+		p->speed = PLAYER_SPEED_MAX;
+}
+
+void player_toggle_idle(struct player *p)
+{
+	p->skip_idle = !p->skip_idle;
+	if (p->config.idle_ms == 0)
+		p->config.idle_ms = PLAYER_IDLE_MS;
+}
+
+void player_step(struct player *p)
+{
+	if (p->job != JOB_NONE)
+		return;
+	player_pause(p, true);
+	p->words[0] = '\0';
+	p->job = JOB_STEP;
+}
+
+void player_find(struct player *p, const char *text, bool backward)
+{
+	if (text[0] != '\0')
+		finder_set(&p->finder, text);
+	if (p->finder.query[0] == '\0' || p->job != JOB_NONE)
+		return;
+	player_pause(p, true);
+	p->words[0] = '\0';
+	p->found = false;
+	p->target_ms = (uint64_t)p->position_ms;
+	if (backward)
+		rewind_all(p);
+	p->job = backward ? JOB_FIND_BACK : JOB_FIND;
+	p->finder.scrolled = 0;
+	p->count = finder_count(&p->finder, p->vt);
+}
+
+void player_cancel(struct player *p)
+{
+	if (p->job == JOB_NONE)
+		return;
+	settle(p, p->last_ms);
+	say(p, "stopped");
+}

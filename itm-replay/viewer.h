@@ -1,0 +1,12 @@
+/* viewer: the player on the viewer's terminal: raw mode, painting, keys,
+ * signals; the terminal is given back as it was, whatever ends us. */
+#ifndef ITM_REPLAY_VIEWER_H
+#define ITM_REPLAY_VIEWER_H
+
+#include "itm-replay/player.h"
+
+/* Until the viewer leaves.  0; ITM_ESYS (errno: no terminal); or, when a
+ * signal ended it, that signal's number. */
+int viewer_run(struct player *player);
+
+#endif

@@ -1,0 +1,147 @@
+#include "view/locate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "view/catalog.h"
+
+char *locate_split(char *name)
+{
+	char *at = strrchr(name, '@');
+
+	if (at == NULL)
+		return NULL;
+	*at = '\0';
+	return at + 1;
+}
+
+void locate_explain(const struct places *places, int code, char error[LOCATE_ERROR_SIZE])
+{
+	const char *index = places->server.index;
+
+	if (code == ITM_ENOENT || (code == ITM_ESYS && errno == ENOENT))
+		snprintf(error, LOCATE_ERROR_SIZE,
+			 "no index at %s: is the server on this machine? try --index DIR, or --spool DIR on a host",
+			 index);
+	else if (code == ITM_EPERM || (code == ITM_ESYS && errno == EACCES))
+		snprintf(error, LOCATE_ERROR_SIZE,
+			 "may not read the index at %s: run as root, or as a member of group itm-read", index);
+	else
+		snprintf(error, LOCATE_ERROR_SIZE, "cannot open the index at %s: %s", index, error_text(code));
+}
+
+static int explain_name(int code, const char *name, const char *dir, char *error)
+{
+	if (code == ITM_ENOENT && strcmp(name, "last") == 0)
+		snprintf(error, LOCATE_ERROR_SIZE, "no session has been recorded yet in %s", dir);
+	else if (code == ITM_ENOENT)
+		snprintf(error, LOCATE_ERROR_SIZE,
+			 "no session %.64s in %s: 'itm sessions' lists them", name, dir);
+	else if (code == ITM_EBUSY)
+		snprintf(error, LOCATE_ERROR_SIZE,
+			 "%.64s is the beginning of more than one session's id: give more of it", name);
+	else
+		snprintf(error, LOCATE_ERROR_SIZE, "cannot read the sessions in %s: %s", dir, error_text(code));
+	return code;
+}
+
+static int set_dir(struct located *out, const char *dir, char *error)
+{
+	size_t len = strlen(dir);
+
+	if (len >= sizeof(out->dir)) {
+		snprintf(error, LOCATE_ERROR_SIZE, "the path is over %zu bytes", sizeof(out->dir) - 1);
+		return ITM_EINVAL;
+	}
+	memcpy(out->dir, dir, len + 1);
+	return 0;
+}
+
+static int in_spool(const char *dir, const char *name, struct located *out, char *error)
+{
+	struct catalog c;
+	int r = catalog_read(&c, dir);
+
+	if (r == ITM_ENOENT) {
+		snprintf(error, LOCATE_ERROR_SIZE, "no spool at %s: is the agent on this machine? try --spool DIR", dir);
+		return r;
+	}
+	if (r == 0) {
+		r = catalog_find(&c, name, &out->session);
+		catalog_free(&c);
+	}
+	if (r != 0)
+		return explain_name(r, name, dir, error);
+	out->known = true;
+	return set_dir(out, dir, error);
+}
+
+static int in_index(const struct places *places, const char *name, struct located *out, char *error)
+{
+	int r = 0;
+	struct index *index = index_open(places->server.index, false, &r);
+
+	if (index == NULL) {
+		locate_explain(places, r, error);
+		return r;
+	}
+	r = index_session_find(index, name, &out->session);
+	index_close(index);
+	if (r != 0)
+		return explain_name(r, name, places->server.index, error);
+	out->known = true;
+	return set_dir(out, places->server.store, error);
+}
+
+/* Without an index a full id still names a session of the store. */
+static int in_store(const char *dir, const char *name, struct located *out, char *error)
+{
+	if (id_parse(name, &out->session.stream) != 0) {
+		snprintf(error, LOCATE_ERROR_SIZE,
+			 "%.64s is not a whole session id, and %s has no index to look it up in: try --index DIR",
+			 name, dir);
+		return ITM_EINVAL;
+	}
+	out->known = false;
+	return set_dir(out, dir, error);
+}
+
+/* DIR:ID */
+static int in_named_dir(const struct places *places, const char *name, struct located *out, char *error)
+{
+	char dir[LOCATE_DIR_SIZE];
+	const char *colon = strrchr(name, ':');
+	size_t len = (size_t)(colon - name);
+
+	if (len >= sizeof(dir)) {
+		snprintf(error, LOCATE_ERROR_SIZE, "the path is over %zu bytes", sizeof(dir) - 1);
+		return ITM_EINVAL;
+	}
+	memcpy(dir, name, len);
+	dir[len] = '\0';
+	if (places_is_store(dir))
+		return in_store(dir, colon + 1, out, error);
+	return in_spool(dir, colon + 1, out, error);
+}
+
+int locate_session(const struct places *places, const char *name, struct located *out,
+		   char error[LOCATE_ERROR_SIZE])
+{
+	int r;
+
+	*out = (struct located){ 0 };
+	if (strchr(name, ':') != NULL)
+		return in_named_dir(places, name, out, error);
+	if (places->use_spool)
+		return in_spool(places->agent.spool, name, out, error);
+	if (!places->index_given)
+		return in_store(places->server.store, name, out, error);
+	r = in_index(places, name, out, error);
+	/* A host without a server has its own spool to look in. */
+	if (r != 0 && !places_is_store(places->server.store) && places_is_spool(places->agent.spool))
+		return in_spool(places->agent.spool, name, out, error);
+	return r;
+}

@@ -1,0 +1,44 @@
+/* sink: a way to write a session out, event by event; asciicast, text and
+ * JSON lines are three of them. */
+#ifndef ITM_VIEW_SINK_H
+#define ITM_VIEW_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "store/source.h"
+
+struct sink {
+	const char *name;
+	const char *summary;
+	/* Owned; NULL out of memory.  raw: give out bytes as recorded, also
+	 * those that act on a viewer's terminal (where the format holds bytes). */
+	void *(*open)(bool raw);
+	void (*close)(void *state);
+	/* Append what the event adds.  0 or the error of out. */
+	int (*event)(void *state, const struct source_event *event, struct buffer *out);
+	/* The record is broken here, in words. */
+	int (*broken)(void *state, const char *words, struct buffer *out);
+	int (*end)(void *state, struct buffer *out);
+};
+
+/* By name; NULL when there is none.  sink_at(0), (1), … walk them. */
+const struct sink *sink_find(const char *name);
+const struct sink *sink_at(unsigned n);
+
+struct sink_run {
+	const struct sink *sink;
+	struct source *source;
+	int fd;                  /* written to, stays the caller's */
+	bool raw;
+	bool follow;             /* wait for more until the session ends */
+	uint64_t from_ms, to_ms; /* only events of this time; to 0 = all.  Metadata always passes. */
+	uint64_t broken;         /* out: places where the record could not be read */
+	uint64_t events;         /* out */
+};
+/* Everything of the source through the sink.  0, ITM_ENOMEM, ITM_ELIMIT, or
+ * ITM_ESYS (errno of write).  Follow ends when *stop (may be NULL) is set. */
+int sink_run(struct sink_run *run, const volatile int *stop);
+
+#endif
