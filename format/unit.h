@@ -32,6 +32,7 @@ enum unit_type {
 	UNIT_COUNTERSIGN = 0x85,/* receipt.h: the server's word on a GENESIS */
 	UNIT_TOMBSTONE = 0x86,  /* digest of a chunk that was removed by declaration */
 	UNIT_TORN = 0x07,       /* bytes found torn after a crash, kept as they were */
+	UNIT_CHECKPOINT = 0x08, /* the sealer's own note: all before it is signed; where its streams stand */
 };
 
 struct unit {

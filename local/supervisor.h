@@ -22,7 +22,9 @@
  * End of file on the control socket means the supervisor died: a child either
  * exits, or (children marked `adopt`) keeps working and offers itself again:
  * it connects to the control path every 100 ms and sends ADOPT name, then
- * STORE for everything it has, then READY. */
+ * STORE for everything it has, then READY.  The supervisor finds orphans by
+ * the pids in the status file its predecessor left: an `adopt` child is given
+ * 3 s to come back, any other is ended before a new one is started. */
 #ifndef ITM_LOCAL_SUPERVISOR_H
 #define ITM_LOCAL_SUPERVISOR_H
 
@@ -57,6 +59,7 @@ struct supervisor_child {
 	const char *path;          /* program */
 	const char *const *argv;   /* NULL-ended, argv[0] first */
 	bool adopt;                /* outlives us and may come back */
+	const char *user;          /* account it runs as, for the check of ADOPT; NULL = root */
 };
 struct supervisor_config {
 	const struct supervisor_child *children; /* name NULL ends */
@@ -67,8 +70,12 @@ struct supervisor_config {
 	int (*prepare)(void *context, const char *child,
 		       int (*store)(void *handle, const char *key, const void *blob, size_t len, const int *fds, size_t count),
 		       void *handle);
+	/* A child stored something (also when it came back by ADOPT); may be NULL. */
+	void (*stored)(void *context, const char *child, const char *key, const int *fds, size_t count);
 	void *context;
 };
+/* In prepare: whether something is stored under key already. */
+bool supervisor_run_has(void *handle, const char *key);
 /* Runs until SIGTERM or SIGINT; SIGHUP is passed on to the children.  A child
  * that dies is started again at once, then with growing pauses up to 2 s when
  * it dies within 1 s of its start.  0 or ITM_ESYS. */

@@ -1,0 +1,33 @@
+/* ledger: which of the newest blocks the server has answered for. */
+#ifndef ITM_SEALER_LEDGER_H
+#define ITM_SEALER_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "format/block.h"
+#include "format/receipt.h"
+
+enum { LEDGER_BLOCKS = 4096 };
+
+struct ledger_entry {
+	uint64_t sequence;           /* 0 = unused */
+	uint8_t hash[HASH_SIZE];
+	int64_t wall_ns;
+	bool genesis, receipt, countersign;
+};
+struct ledger {
+	struct ledger_entry entry[LEDGER_BLOCKS];
+	uint64_t last;               /* newest block */
+	uint64_t receipt, countersign; /* highest sequence with each */
+};
+
+void ledger_block(struct ledger *l, const struct block *b);
+/* 0: believable and new, and noted; ITM_EBUSY: known already; ITM_ECRYPTO:
+ * names another block than ours. */
+int ledger_receipt(struct ledger *l, const struct receipt *r);
+/* Wall time of the oldest block without a receipt; 0 = none that is known. */
+int64_t ledger_oldest(const struct ledger *l);
+
+#endif

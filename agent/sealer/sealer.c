@@ -1,0 +1,634 @@
+#include "agent/sealer/sealer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/sealer/chain.h"
+#include "agent/sealer/ledger.h"
+#include "agent/sealer/recovery.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/reader.h"
+#include "format/receipt.h"
+
+enum {
+	SYNC_MS = 200,                 /* a frame waits at most this long for fdatasync */
+	SYNC_BYTES = 256 * 1024,       /* of runs taken in since the last sync */
+	CHUNK_MS = 5000,
+	END_MS = 100,                  /* after an END: others may end with it */
+	BLOCK_CHUNKS_DUE = 1024,
+	BLOCK_BYTES_DUE = 4 << 20,     /* of chunks; one block's group must fit into FORWARD_MAX */
+	QUEUE_STOP = 2 << 20,          /* bytes not durable at which no more is taken in */
+	RETRY_FIRST_MS = 200, RETRY_MAX_MS = 2000,
+	WAIT_MAX_MS = 60 * 1000,
+	PAYLOAD_MAX = UNIT_PAYLOAD_MAX,
+};
+
+struct sealer {
+	struct sealer_config config;
+	const struct sealer_clock *clock;
+	struct spool *spool;
+	struct chain chain;
+	struct ledger ledger;
+	struct stream *streams;
+	size_t stream_count;
+	uint8_t (*digests)[HASH_SIZE];   /* of chunks in no block */
+	size_t digest_count, flying_count;
+	size_t chunk_bytes;              /* of those chunks */
+	struct buffer payload;           /* scratch for one unit */
+	int64_t dirty_ms;                /* first thing not synced; 0 = nothing */
+	size_t dirty_bytes;              /* of runs since then */
+	int64_t block_due_ms;            /* 0 = no activity since the last block */
+	int64_t last_block_ms;
+	int64_t next_segment_ms;         /* not before: the last try failed */
+	bool checkpoint_due, no_log_key_said;
+	bool failing;
+	int64_t retry_at_ms, retry_pause_ms;
+	char error[128];
+	uint64_t frames, chunks, blocks, bad_frames, lost_bytes;
+};
+
+static int64_t system_now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static const struct sealer_clock system_clock = { system_now_ms, clock_boot_ns, clock_wall_ns, clock_boot_id };
+
+static void mark_dirty(struct sealer *s, size_t bytes)
+{
+	if (s->dirty_ms == 0)
+		s->dirty_ms = s->clock->now_ms();
+	s->dirty_bytes += bytes;
+}
+
+static void block_within(struct sealer *s, int64_t ms)
+{
+	int64_t due = s->clock->now_ms() + ms;
+	if (s->block_due_ms == 0 || due < s->block_due_ms)
+		s->block_due_ms = due;
+}
+
+/* ---- units into the spool's queue ---- */
+
+static int make_chunk(struct sealer *s, struct stream *st)
+{
+	if (s->digest_count == BLOCK_CHUNKS_MAX)
+		return ITM_ELIMIT;
+	if (!st->open && st->ended) { /* an END with nothing before it still has a time */
+		st->boot_ns = s->clock->boot_ns();
+		st->wall_ns = s->clock->wall_ns();
+	}
+	buffer_clear(&s->payload);
+	int r = stream_make_chunk(st, &s->payload, s->digests[s->digest_count]);
+	if (r == 0)
+		r = spool_append(s->spool, UNIT_CHUNK, 1, s->payload.data, s->payload.len);
+	if (r != 0)
+		return r;
+	s->lost_bytes += st->lost_bytes;
+	st->lost_bytes = 0;
+	s->digest_count++;
+	s->chunk_bytes += s->payload.len;
+	s->chunks++;
+	mark_dirty(s, 0);
+	block_within(s, s->config.block_interval_ms);
+	if (s->digest_count >= BLOCK_CHUNKS_DUE || s->chunk_bytes >= BLOCK_BYTES_DUE)
+		block_within(s, 0);
+	return 0;
+}
+
+static int append_payload(struct sealer *s, uint8_t type)
+{
+	int r = spool_append(s->spool, type, 1, s->payload.data, s->payload.len);
+	if (r == 0)
+		mark_dirty(s, 0);
+	return r;
+}
+
+static int append_checkpoint(struct sealer *s)
+{
+	struct recovery_position *position = calloc(s->stream_count ? s->stream_count : 1, sizeof *position);
+	size_t n = 0;
+	if (position == NULL)
+		return ITM_ENOMEM;
+	for (struct stream *st = s->streams; st != NULL; st = st->next) {
+		position[n++] = (struct recovery_position){ .id = st->id, .chunk = st->chunk, .frame = st->chunked,
+							    .ended = st->sealed };
+		/* What comes later must be readable from here on. */
+		chunk_writer_reset(st->writer);
+	}
+	buffer_clear(&s->payload);
+	int r = recovery_put_checkpoint(&s->payload, s->chain.has_last ? &s->chain.last : NULL,
+					s->ledger.receipt, position, n);
+	free(position);
+	return r ? r : append_payload(s, UNIT_CHECKPOINT);
+}
+
+static void fail(struct sealer *s)
+{
+	char words[sizeof s->error];
+	(void)snprintf(words, sizeof words, "the spool does not take writes: %s", strerror(errno));
+	if (!s->failing || strcmp(words, s->error) != 0)
+		log_error("%s; nothing is acknowledged until it does", words);
+	memcpy(s->error, words, sizeof words);
+	s->retry_pause_ms = s->failing ? s->retry_pause_ms * 2 : RETRY_FIRST_MS;
+	if (s->retry_pause_ms > RETRY_MAX_MS)
+		s->retry_pause_ms = RETRY_MAX_MS;
+	s->failing = true;
+	s->retry_at_ms = s->clock->now_ms() + s->retry_pause_ms;
+}
+
+static void block_is_durable(struct sealer *s)
+{
+	chain_durable(&s->chain);
+	ledger_block(&s->ledger, &s->chain.last);
+	size_t left = s->digest_count - s->flying_count;
+	memmove(s->digests, s->digests + s->flying_count, left * sizeof *s->digests);
+	s->digest_count = left;
+	s->flying_count = 0;
+	s->chunk_bytes = 0;
+	s->blocks++;
+	s->last_block_ms = s->clock->now_ms();
+	s->block_due_ms = 0;
+	for (struct stream *st = s->streams; st != NULL; st = st->next)
+		if (stream_pending(st))
+			block_within(s, s->config.block_interval_ms);
+	if (left > 0)
+		block_within(s, 0);
+}
+
+/* 0: durable.  1: not now.  ITM_E*: can't go on. */
+static int sync_all(struct sealer *s)
+{
+	if (spool_sync(s->spool) != 0) {
+		fail(s);
+		return 1;
+	}
+	if (s->failing)
+		log_info("the spool takes writes again");
+	s->failing = false;
+	s->error[0] = '\0';
+	s->dirty_ms = 0;
+	s->dirty_bytes = 0;
+	for (struct stream *st = s->streams; st != NULL; st = st->next)
+		st->durable = st->accepted;
+	if (s->chain.in_flight)
+		block_is_durable(s);
+	return 0;
+}
+
+/* Sign what is there; durable when it returns 0. */
+static int make_block(struct sealer *s, uint16_t flags)
+{
+	if (s->chain.in_flight)
+		return sync_all(s);
+	/* Chunks reach the kernel before the slot names them. */
+	if (spool_flush(s->spool) != 0) {
+		fail(s);
+		return 1;
+	}
+	if (s->digest_count == 0 && !(flags & (BLOCK_CLOSE | BLOCK_RECOVERY)))
+		flags |= BLOCK_HEARTBEAT;
+	buffer_clear(&s->payload);
+	int r = chain_make(&s->chain, flags, s->digests, s->digest_count, s->clock->boot_ns(), s->clock->wall_ns(),
+			   &s->payload);
+	if (r == 0)
+		r = append_payload(s, UNIT_BLOCK);
+	if (r != 0)
+		return r;
+	s->flying_count = s->digest_count;
+	return sync_all(s);
+}
+
+static int chunk_all(struct sealer *s)
+{
+	for (struct stream *st = s->streams; st != NULL; st = st->next) {
+		int r = stream_pending(st) ? make_chunk(s, st) : 0;
+		if (r == ITM_ELIMIT)
+			return 0; /* the block takes what it can; the rest follows at once */
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Segments change only when all is signed, so that a restart needs to read
+ * one, not the whole spool. */
+static int maybe_next_segment(struct sealer *s)
+{
+	if (!s->checkpoint_due && spool_full(s->spool) && spool_queued(s->spool) == 0 &&
+	    s->clock->now_ms() >= s->next_segment_ms) {
+		for (struct stream *st = s->streams; st != NULL; st = st->next)
+			if (stream_pending(st))
+				return 0;
+		if (s->digest_count > 0)
+			return 0;
+		if (spool_begin(s->spool) != 0) {
+			s->next_segment_ms = s->clock->now_ms() + RETRY_MAX_MS;
+			return 0; /* the old one goes on being used */
+		}
+		s->checkpoint_due = true;
+	}
+	if (!s->checkpoint_due)
+		return 0;
+	s->checkpoint_due = false;
+	return append_checkpoint(s);
+}
+
+/* ---- recovery ---- */
+
+static bool is_live(const struct id *id, const struct id *live, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (id_equal(id, &live[i]))
+			return true;
+	return false;
+}
+
+/* A chunk, after a block when there are too many for one. */
+static int make_chunk_or_block(struct sealer *s, struct stream *st)
+{
+	int r = make_chunk(s, st);
+	if (r != ITM_ELIMIT || s->digest_count < BLOCK_CHUNKS_MAX)
+		return r;
+	r = make_block(s, BLOCK_RECOVERY);
+	return r ? r : make_chunk(s, st);
+}
+
+static int feed_frames(struct sealer *s, struct stream *st, const struct buffer *frames)
+{
+	struct reader r;
+	reader_init(&r, frames->data, frames->len);
+	while (reader_left(&r) > 0) {
+		struct frame f;
+		struct fault fault;
+		size_t len = reader_u32(&r);
+		const uint8_t *payload = reader_bytes(&r, len);
+		if (payload == NULL || frame_decode(payload, len, &f, &fault) != 0)
+			return ITM_EFORMAT; /* both were checked when they were collected */
+		int e = stream_take(st, &f, s->clock->now_ms(), &fault);
+		if (e == ITM_ENOMEM)
+			return e;
+		if (e != 0)
+			log_error("a frame in the spool is not readable: %s", fault.reason);
+		st->accepted = f.number;
+		e = st->plain >= STREAM_CHUNK_PLAIN ? make_chunk_or_block(s, st) : 0;
+		if (e != 0)
+			return e;
+	}
+	return 0;
+}
+
+static int recover_stream(struct sealer *s, const struct recovery_stream *from, bool alive)
+{
+	if (from->ended && !alive)
+		return 0;
+	struct stream *st = sealer_stream(s, &from->id);
+	if (st == NULL)
+		return ITM_ENOMEM;
+	int r = stream_set_position(st, from->chunk, from->frame);
+	if (r == 0)
+		r = feed_frames(s, st, &from->frames);
+	st->resuming = alive;
+	if (from->ended)
+		st->ended = st->sealed = true;
+	if (r == 0 && !alive && !st->ended)
+		r = stream_lost(st, "end=recorder lost\n", s->clock->boot_ns(), s->clock->wall_ns(), s->clock->now_ms());
+	if (r == 0 && stream_pending(st))
+		r = make_chunk_or_block(s, st);
+	st->acked = 0; /* said again once it is durable */
+	st->durable = 0;
+	return r;
+}
+
+/* Everything a crash left unsigned goes into a RECOVERY block. */
+static int sign_the_rest(struct sealer *s, const struct recovery *rec, const struct id *live, size_t live_count)
+{
+	size_t covered = 0;
+	buffer_clear(&s->payload);
+	enum chain_start how = chain_open(&s->chain, rec->has_block ? &rec->block : NULL, s->digests,
+					  s->digest_count, &s->payload, &covered);
+	int r = 0;
+	if (how == CHAIN_AGAIN) {
+		r = append_payload(s, UNIT_BLOCK);
+		s->flying_count = covered;
+		if (r == 0)
+			r = sync_all(s);
+	}
+	for (const struct recovery_stream *st = rec->streams; st != NULL && r == 0; st = st->next)
+		r = recover_stream(s, st, is_live(&st->id, live, live_count));
+	if (r == 0 && (s->digest_count > 0 || how == CHAIN_GENESIS))
+		r = make_block(s, rec->has_block && s->digest_count > 0 ? BLOCK_RECOVERY : 0);
+	if (r == 0)
+		r = append_checkpoint(s);
+	return r == 0 ? sync_all(s) : r;
+}
+
+static int recover(struct sealer *s, const struct id *live, size_t live_count)
+{
+	struct recovery rec;
+	int r = recovery_read(&rec, s->config.spool, spool_first_segment(s->spool), spool_last_segment(s->spool));
+	if (r == 0 && rec.torn)
+		r = spool_torn(s->spool, rec.torn_at.segment, rec.torn_at.offset, rec.torn_len);
+	if (r == 0) {
+		s->digest_count = rec.digest_count;
+		memcpy(s->digests, rec.digests, rec.digest_count * sizeof *s->digests);
+		s->ledger.receipt = rec.receipt;
+		if (rec.has_block)
+			ledger_block(&s->ledger, &rec.block);
+		r = spool_begin(s->spool);
+	}
+	if (r == 0)
+		r = sign_the_rest(s, &rec, live, live_count);
+	recovery_free(&rec);
+	return r == 1 ? ITM_ESYS : r;
+}
+
+/* ---- life ---- */
+
+struct sealer *sealer_open(const struct sealer_config *config, const struct id *live, size_t live_count, int *error)
+{
+	struct sealer *s = calloc(1, sizeof *s);
+	int r = ITM_ENOMEM;
+	if (s == NULL)
+		goto fail;
+	s->config = *config;
+	s->clock = config->clock ? config->clock : &system_clock;
+	buffer_init(&s->payload, PAYLOAD_MAX);
+	s->digests = calloc(BLOCK_CHUNKS_MAX, sizeof *s->digests);
+	if (s->digests == NULL)
+		goto fail;
+	s->chain = (struct chain){ .slot = config->slot, .host = config->host, .boot = s->clock->boot_id(),
+				   .identity = &s->config.identity };
+	s->spool = spool_open(config->spool, &config->host, &r);
+	if (s->spool == NULL)
+		goto fail;
+	spool_use_calls(s->spool, config->calls);
+	s->last_block_ms = s->clock->now_ms();
+	r = recover(s, live, live_count);
+	if (r == 0)
+		return s;
+fail:
+	sealer_free(s);
+	*error = r;
+	return NULL;
+}
+
+void sealer_free(struct sealer *s)
+{
+	if (s == NULL)
+		return;
+	int saved = errno;
+	while (s->streams != NULL) {
+		struct stream *st = s->streams;
+		s->streams = st->next;
+		stream_free(st);
+	}
+	spool_close(s->spool);
+	chain_wipe(&s->chain);
+	sign_wipe(&s->config.identity, sizeof s->config.identity);
+	buffer_free(&s->payload);
+	free(s->digests);
+	free(s);
+	errno = saved;
+}
+
+struct stream *sealer_stream(struct sealer *s, const struct id *id)
+{
+	for (struct stream *st = s->streams; st != NULL; st = st->next)
+		if (id_equal(&st->id, id))
+			return st;
+	struct stream *st = stream_new(id, 0, 0);
+	if (st == NULL)
+		return NULL;
+	st->next = s->streams;
+	s->streams = st;
+	s->stream_count++;
+	return st;
+}
+
+struct stream *sealer_streams(struct sealer *s)
+{
+	return s->streams;
+}
+
+void sealer_forget(struct sealer *s, struct stream *st)
+{
+	for (struct stream **at = &s->streams; *at != NULL; at = &(*at)->next) {
+		if (*at != st)
+			continue;
+		*at = st->next;
+		s->stream_count--;
+		stream_free(st);
+		return;
+	}
+}
+
+/* ---- frames ---- */
+
+/* Which numbers are right: 1 new, 0 seen before, ITM_E*. */
+static int check_number(struct stream *st, const struct frame *f, struct fault *fault)
+{
+	if (!id_equal(&f->stream, &st->id))
+		return error_fault(fault, ITM_EFORMAT, 0, "frame of another stream");
+	if (f->number <= st->accepted) {
+		st->ack_due = true;
+		return 0;
+	}
+	if (f->number != st->accepted + 1 && st->resuming)
+		return 0; /* it comes again, after those the last sealer lost */
+	if (f->number != st->accepted + 1)
+		return error_fault(fault, ITM_EFORMAT, 16, "frame numbers have a hole");
+	if (st->ended)
+		return error_fault(fault, ITM_EFORMAT, 16, "frame after the last one");
+	return 1;
+}
+
+int sealer_frame(struct sealer *s, struct stream *st, const void *data, size_t len, struct fault *fault)
+{
+	struct frame f;
+	int r = frame_decode(data, len, &f, fault);
+	if (r == 0)
+		r = check_number(st, &f, fault);
+	if (r == 0)
+		return 0;
+	if (r == 1)
+		r = stream_take(st, &f, s->clock->now_ms(), fault);
+	if (r != 0) {
+		s->bad_frames++;
+		return r;
+	}
+	s->frames++;
+	mark_dirty(s, f.run_len + FRAME_HEADER_SIZE);
+	block_within(s, st->ended ? END_MS : s->config.block_interval_ms);
+	/* A full chunk makes its last frame durable by itself. */
+	if (st->plain >= STREAM_CHUNK_PLAIN || st->ended)
+		r = make_chunk(s, st);
+	else
+		r = spool_append(s->spool, UNIT_FRAME, 1, data, len);
+	if (r == ITM_ELIMIT) /* BLOCK_CHUNKS_MAX: the frame counts by itself, the chunk comes later */
+		r = spool_append(s->spool, UNIT_FRAME, 1, data, len);
+	return r == 0 ? 0 : error_fault(fault, ITM_ENOMEM, 0, "no room for the frame");
+}
+
+int sealer_lost(struct sealer *s, struct stream *st, const char *why)
+{
+	char note[128];
+	if (st->ended)
+		return 0;
+	(void)snprintf(note, sizeof note, "end=%s\n", why);
+	int r = stream_lost(st, note, s->clock->boot_ns(), s->clock->wall_ns(), s->clock->now_ms());
+	if (r == 0) {
+		mark_dirty(s, 0);
+		block_within(s, END_MS);
+	}
+	return r;
+}
+
+bool sealer_done(const struct stream *st)
+{
+	return st->sealed && st->durable == st->accepted && (st->acked == st->durable || st->sock < 0);
+}
+
+bool sealer_accepting(const struct sealer *s)
+{
+	return !s->failing && spool_queued(s->spool) < QUEUE_STOP;
+}
+
+int sealer_receipt(struct sealer *s, uint16_t unit_type, const void *payload, size_t len)
+{
+	struct receipt receipt;
+	if (unit_type != UNIT_RECEIPT && unit_type != UNIT_COUNTERSIGN)
+		return ITM_EFORMAT;
+	if (!s->config.has_log_key) {
+		if (!s->no_log_key_said)
+			log_error("receipts come, but there is no log key to check them with: none is kept");
+		s->no_log_key_said = true;
+		return ITM_ECRYPTO;
+	}
+	int r = receipt_decode(payload, len, &receipt, NULL);
+	if (r == 0 && (receipt.type == RECEIPT_GENESIS) != (unit_type == UNIT_COUNTERSIGN))
+		r = ITM_EFORMAT;
+	if (r == 0 && !id_equal(&receipt.host, &s->config.host))
+		r = ITM_ECRYPTO;
+	if (r == 0)
+		r = receipt_check(&receipt, s->config.log_key);
+	if (r == 0 && spool_queued(s->spool) >= QUEUE_STOP)
+		return ITM_EBUSY; /* it is asked for again */
+	if (r == 0)
+		r = ledger_receipt(&s->ledger, &receipt);
+	if (r == 0)
+		r = spool_append(s->spool, (uint8_t)unit_type, 1, payload, len);
+	if (r == 0)
+		mark_dirty(s, 0);
+	return r == ITM_EBUSY ? 0 : r;
+}
+
+/* ---- time ---- */
+
+static int64_t soonest(int64_t a, int64_t b)
+{
+	return b < a ? b : a;
+}
+
+/* One thing that is due now.  0 done, 1 the disk does not take it, 2 nothing
+ * is due; *due: when something will be. */
+static int one_step(struct sealer *s, int64_t now, int64_t *due)
+{
+	*due = s->last_block_ms + s->config.heartbeat_ms;
+	if (s->block_due_ms != 0)
+		*due = soonest(*due, s->block_due_ms);
+	if (*due <= now) {
+		int r = chunk_all(s);
+		return r ? r : make_block(s, 0);
+	}
+	for (struct stream *st = s->streams; st != NULL; st = st->next) {
+		if (!st->open)
+			continue;
+		if (st->since_ms + CHUNK_MS <= now)
+			return make_chunk(s, st);
+		*due = soonest(*due, st->since_ms + CHUNK_MS);
+	}
+	if (s->dirty_ms == 0)
+		return 2;
+	if (s->dirty_bytes >= SYNC_BYTES || spool_queued(s->spool) >= SYNC_BYTES || s->dirty_ms + SYNC_MS <= now)
+		return sync_all(s);
+	*due = soonest(*due, s->dirty_ms + SYNC_MS);
+	return 2;
+}
+
+int sealer_turn(struct sealer *s, int64_t *wait_ms, bool *progress)
+{
+	int64_t now = s->clock->now_ms(), due = now;
+	uint64_t blocks = s->blocks;
+	int r = 0;
+
+	*progress = false;
+	if (s->failing && now < s->retry_at_ms) {
+		*wait_ms = s->retry_at_ms - now;
+		return 0;
+	}
+	if (s->failing)
+		r = sync_all(s);
+	/* Bounded: each step moves a due time on. */
+	for (int i = 0; r == 0 && i < 64; i++) {
+		bool dirty = s->dirty_ms != 0;
+		r = one_step(s, now, &due);
+		*progress |= (dirty && s->dirty_ms == 0) || s->blocks != blocks;
+		if (r == 0)
+			r = maybe_next_segment(s);
+		now = s->clock->now_ms();
+	}
+	if (r < 0)
+		return r;
+	if (s->failing)
+		due = s->retry_at_ms;
+	*wait_ms = due > now ? soonest(due - now, WAIT_MAX_MS) : 0;
+	return 0;
+}
+
+int sealer_stop(struct sealer *s, int64_t patience_ms)
+{
+	int64_t until = s->clock->now_ms() + patience_ms;
+	for (;;) {
+		int r = s->failing || s->chain.in_flight ? sync_all(s) : 0;
+		bool rest = false;
+		if (r == 0)
+			r = chunk_all(s);
+		for (struct stream *st = s->streams; st != NULL; st = st->next)
+			rest |= stream_pending(st);
+		if (r == 0)
+			r = make_block(s, rest ? 0 : BLOCK_CLOSE);
+		if (r < 0 || (r == 0 && !rest))
+			return r;
+		if (s->clock->now_ms() >= until)
+			return ITM_ESYS;
+		const struct timespec pause = { .tv_nsec = 50 * 1000000 };
+		if (r != 0)
+			nanosleep(&pause, NULL);
+	}
+}
+
+void sealer_durable(const struct sealer *s, uint64_t *segment, uint64_t *offset)
+{
+	spool_durable(s->spool, segment, offset);
+}
+
+void sealer_status(const struct sealer *s, struct sealer_status *out)
+{
+	memset(out, 0, sizeof *out); /* compared as bytes, padding too */
+	*out = (struct sealer_status){
+		.sequence = s->chain.has_last ? s->chain.last.sequence : 0, .streams = s->stream_count,
+		.frames = s->frames, .chunks = s->chunks, .blocks = s->blocks, .bad_frames = s->bad_frames, .lost_bytes = s->lost_bytes,
+		.spool_bytes = spool_bytes(s->spool), .receipt = s->ledger.receipt,
+		.oldest_unacknowledged_wall_ns = ledger_oldest(&s->ledger),
+		.failing = s->failing, .error = s->error,
+	};
+	spool_durable(s->spool, &out->segment, &out->offset);
+}
