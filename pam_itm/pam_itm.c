@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +33,15 @@
 EXPORT int pam_sm_open_session(pam_handle_t *, int, int, const char **);
 EXPORT int pam_sm_close_session(pam_handle_t *, int, int, const char **);
 
-enum { WAIT_MS = 2000 }; /* a login waits no longer for us; shared with the stub's own budget */
+enum {
+	WAIT_MS = 2000,  /* a login waits no longer for us; shared with the stub's own budget */
+	AGAIN_MS = 5000, /* the same question within this time gets the same answer without waiting again */
+};
 
-static const char data_name[] = "itm_announced";
+/* What was answered, kept on the PAM handle: services that include each other
+ * (su-l and su) call us twice. */
+static const char data_name[] = "itm_answer";
+struct answer { char user[64]; int result; bool announced; int64_t at_ms; };
 
 struct options { const char *file, *run, *stub; };
 
@@ -190,7 +197,8 @@ static int without_recording(pam_handle_t *pamh, const char *user, int found, co
 /* One answer for a user; the users file that can't be read (found != 0) means
  * that only the broker can say yes, except to root, who must be able to
  * repair it. */
-static int decide(pam_handle_t *pamh, const struct options *o, const char *user, int found, struct users_entry *e)
+static int decide(pam_handle_t *pamh, const struct options *o, const char *user, int found, struct users_entry *e,
+		  bool *announced)
 {
 	if (found != 0 && strcmp(user, "root") == 0) {
 		e->failure = USERS_BREAK_GLASS;
@@ -201,41 +209,67 @@ static int decide(pam_handle_t *pamh, const struct options *o, const char *user,
 	struct message_login m = describe(pamh, e->uid);
 	char why[MESSAGE_TEXT_MAX];
 	int r = announce(o->run, &m, why);
+	*announced = r == 0;
 	if (r == ITM_EPERM) {
 		pam_syslog(pamh, LOG_ERR, "refused login of %s: %s", user, why);
 		return PAM_PERM_DENIED;
 	}
-	if (r != 0)
-		return without_recording(pamh, user, found, e, error_text(r));
-	char *copy = strdup(user);
-	if (copy == NULL || pam_set_data(pamh, data_name, copy, forget) != PAM_SUCCESS)
-		free(copy); /* only costs a second announcement, which the broker takes as the first */
-	return PAM_SUCCESS;
+	return r == 0 ? PAM_SUCCESS : without_recording(pamh, user, found, e, error_text(r));
+}
+
+static const struct answer *recall(pam_handle_t *pamh, const char *user)
+{
+	const void *data = NULL;
+	if (pam_get_data(pamh, data_name, &data) != PAM_SUCCESS || data == NULL)
+		return NULL;
+	const struct answer *a = data;
+	if (strcmp(a->user, user) != 0 || (!a->announced && now_ms() - a->at_ms > AGAIN_MS))
+		return NULL;
+	return a;
+}
+
+/* Failing to remember only costs a second question. */
+static void remember(pam_handle_t *pamh, const char *user, int result, bool announced)
+{
+	struct answer *a = calloc(1, sizeof *a);
+	if (a == NULL)
+		return;
+	copy_text(a->user, sizeof a->user, user);
+	a->result = result;
+	a->announced = announced;
+	a->at_ms = now_ms();
+	if (pam_set_data(pamh, data_name, a, forget) != PAM_SUCCESS)
+		free(a);
 }
 
 int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
 	struct options o = parse_options(argc, argv);
-	const void *item = NULL, *known = NULL;
+	const void *item = NULL;
 	if (pam_get_item(pamh, PAM_USER, &item) != PAM_SUCCESS || item == NULL) {
 		pam_syslog(pamh, LOG_ERR, "no user name");
 		return PAM_SYSTEM_ERR;
 	}
 	const char *user = item;
-	if (pam_get_data(pamh, data_name, &known) == PAM_SUCCESS && known != NULL && strcmp(known, user) == 0)
-		return PAM_SUCCESS; /* called twice, as where su-l includes su */
+	const struct answer *known = recall(pamh, user);
+	if (known != NULL)
+		return known->result;
 	struct users_entry e = { .uid = (uid_t)-1, .failure = USERS_STRICT };
+	bool announced = false;
 	int found = users_by_name(o.file, user, &e);
 	if (found == ITM_ENOENT)
 		return PAM_SUCCESS;
-	return decide(pamh, &o, user, found, &e);
+	int result = decide(pamh, &o, user, found, &e, &announced);
+	remember(pamh, user, result, announced);
+	return result;
 }
 
 int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
 	struct options o = parse_options(argc, argv);
-	const void *known = NULL;
-	if (pam_get_data(pamh, data_name, &known) != PAM_SUCCESS || known == NULL)
+	const void *data = NULL;
+	if (pam_get_data(pamh, data_name, &data) != PAM_SUCCESS || data == NULL ||
+	    !((const struct answer *)data)->announced)
 		return PAM_SUCCESS;
 	struct message_login m = describe(pamh, (uid_t)-1);
 	int sock = send_login(o.run, MESSAGE_LOGOUT, &m, now_ms() + WAIT_MS);

@@ -20,7 +20,6 @@
 enum {
 	FD_STUB = 3, FD_STREAM = 4, FD_META = 5, FD_FIRST = 6, /* the recorder's fixed descriptors */
 	FD_CLEAR = 64,           /* above all of them */
-	PIPE_SIZE = 1 << 20,     /* bytes; pipe-max-size of proc(5), which root may exceed */
 	PLACES_MAX = 6,
 };
 
@@ -131,11 +130,9 @@ static struct places start_pty(const struct launch *l, int report, struct outer 
 static struct places start_pipe(const struct launch *l, int report)
 {
 	int pipes[3][2];
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 3; i++) /* the user's own, so that /dev/stdout can be opened again */
 		if (pipe2(pipes[i], O_CLOEXEC) != 0 || fchown(pipes[i][0], l->uid, (gid_t)-1) != 0)
 			fail("pipe");
-		fcntl(pipes[i][0], F_SETPIPE_SZ, PIPE_SIZE); /* only speed */
-	}
 	struct launch_report r = { .step = LAUNCH_TAKE, .mode = MESSAGE_PIPE };
 	ask_to_take(report, &r, NULL, 0);
 	tell_ready(report, MESSAGE_PIPE, NULL, 0);

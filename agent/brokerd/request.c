@@ -1,6 +1,7 @@
 #include "agent/brokerd/request.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -144,8 +145,11 @@ static int session_from(struct request *r, const struct launch_report *report, c
 	}
 	s.recorder_start = peer_read(r->child, &recorder) == 0 ? recorder.start : 0;
 	s.pidfd = (int)syscall(SYS_pidfd_open, r->child, 0);
-	if (s.pidfd < 0)
+	s.stub_pidfd = fcntl(r->peer.pidfd, F_DUPFD_CLOEXEC, 0);
+	if (s.pidfd < 0 || s.stub_pidfd < 0) {
+		close(s.pidfd);
 		return ITM_ESYS;
+	}
 	if (session_add(r->table->sessions, &s) == NULL)
 		return ITM_ELIMIT;
 	r->child = 0;
@@ -314,7 +318,7 @@ static void pam_came(struct request *r, size_t len)
 	}
 	const struct users_entry *e = userlist_find(&t->scope->users, m.uid);
 	const char *why = obstacle(t);
-	int pidfd = dup(r->peer.pidfd);
+	int pidfd = fcntl(r->peer.pidfd, F_DUPFD_CLOEXEC, 0);
 	if (pidfd < 0 || login_announce(t->logins, &m, opener.start, pidfd) != 0)
 		why = "too many logins";
 	bool allow = why == NULL || (e != NULL && decide_may_go_unrecorded(e->failure));

@@ -17,7 +17,11 @@
 #include "base/log.h"
 #include "base/reader.h"
 
-enum { KEPT_VERSION = 1, ABORT_WAIT_MS = 200 };
+enum {
+	KEPT_VERSION = 1,
+	ABORT_WAIT_MS = 200,
+	MODES_MS = 1000,         /* so long after the stub a dead recorder's raw modes are still ours to undo */
+};
 
 static void make_key(const struct session *s, char key[SUPERVISOR_KEY_MAX])
 {
@@ -71,18 +75,19 @@ static int decode(const void *blob, size_t len, struct session *out)
 static void store(const struct session *s)
 {
 	char key[SUPERVISOR_KEY_MAX];
-	const int fds[] = { s->pidfd, s->outer, s->master };
+	const int fds[] = { s->pidfd, s->stub_pidfd, s->outer, s->master };
 	struct buffer b;
 	make_key(s, key);
 	buffer_init(&b, SUPERVISOR_BLOB_MAX);
 	if (encode(&b, s) == 0)
-		control_store(s->table->control, key, b.data, b.len, fds, s->pty ? 3 : 1);
+		control_store(s->table->control, key, b.data, b.len, fds, s->pty ? 4 : 2);
 	buffer_free(&b);
 }
 
 static void close_descriptors(const struct session *s)
 {
 	close(s->pidfd);
+	close(s->stub_pidfd);
 	if (s->outer >= 0)
 		close(s->outer);
 	if (s->master >= 0)
@@ -99,24 +104,32 @@ static void drop(struct session *s)
 			break;
 		}
 	loop_remove(t->loop, &s->watch);
+	loop_remove(t->loop, &s->stub_watch);
 	close_descriptors(s);
 	free(s);
 }
 
 /* Only a terminal that is still the recorder's: on a console the next getty
- * may have taken it over already.  Modes are set back when the recorder left
- * them raw; TCSANOW, since waiting for output to drain could take for ever. */
-static void give_back(const struct session *s)
+ * may have taken it over already. */
+static void give_back(struct session *s)
 {
 	struct stat st;
-	struct termios now;
 	if (!s->pty || fstat(s->outer, &st) != 0 || st.st_uid != s->table->recorder_uid)
 		return;
-	if (tcgetattr(s->outer, &now) == 0 && (now.c_lflag & (ICANON | ECHO | ISIG)) == 0 &&
-	    (s->termios.c_lflag & (ICANON | ECHO | ISIG)) != 0)
-		tcsetattr(s->outer, TCSANOW, &s->termios);
 	if (fchmod(s->outer, s->mode) != 0 || fchown(s->outer, s->owner, s->group) != 0)
 		log_error("giving a terminal back to uid %u: %s", (unsigned)s->owner, strerror(errno));
+}
+
+/* What a recorder that died left raw.  TCSANOW, since waiting for output to
+ * drain could take for ever. */
+static void restore_modes(const struct session *s)
+{
+	const tcflag_t cooked = ICANON | ECHO | ISIG;
+	struct termios now;
+	if (s->outer < 0 || (s->left_ms != 0 && loop_now_ms() - s->left_ms > MODES_MS))
+		return;
+	if (tcgetattr(s->outer, &now) == 0 && (now.c_lflag & cooked) == 0 && (s->termios.c_lflag & cooked) != 0)
+		tcsetattr(s->outer, TCSANOW, &s->termios);
 }
 
 static void finish(struct session *s, const char *how)
@@ -130,17 +143,36 @@ static void finish(struct session *s, const char *how)
 	drop(s);
 }
 
+/* The user is back at his terminal, or it is gone; the recorder lives until
+ * its last frames are durable.  The inner pty must go now: its last close is
+ * what hangs up programs left behind. */
+static void stub_left(void *context)
+{
+	struct session *s = context;
+	loop_remove(s->table->loop, &s->stub_watch);
+	s->left_ms = loop_now_ms();
+	if (!s->pty)
+		return;
+	give_back(s);
+	s->pty = false;
+	close(s->master);
+	s->master = -1;
+	store(s);
+}
+
 static void recorder_ended(void *context)
 {
 	struct session *s = context;
 	char how[64] = "ended";
-	int status;
+	int status = -1;         /* after our own restart nobody can say */
 	if (s->child && waitpid(s->recorder, &status, WNOHANG) == s->recorder) {
 		if (WIFSIGNALED(status))
 			snprintf(how, sizeof how, "was ended by signal %d", WTERMSIG(status));
 		else
 			snprintf(how, sizeof how, "exited with %d", WEXITSTATUS(status));
 	}
+	if (status != 0)
+		restore_modes(s);
 	finish(s, how);
 }
 
@@ -160,9 +192,10 @@ static struct session *add(struct session_table *t, const struct session *from)
 	s->next = t->first;
 	s->table = t;
 	s->watch = (struct loop_watch){ .fd = s->pidfd, .ready = recorder_ended, .context = s };
+	s->stub_watch = (struct loop_watch){ .fd = s->stub_pidfd, .ready = stub_left, .context = s };
 	t->first = s;
 	t->count++;
-	if (loop_add(t->loop, &s->watch) != 0) {
+	if (loop_add(t->loop, &s->watch) != 0 || loop_add(t->loop, &s->stub_watch) != 0) {
 		drop(s);
 		return NULL;
 	}
@@ -227,7 +260,7 @@ int session_recall(struct session_table *t, const void *blob, size_t len, const 
 {
 	struct session s;
 	int r = decode(blob, len, &s);
-	if (r == 0 && count != (s.pty ? 3u : 1u))
+	if (r == 0 && count != (s.pty ? 4u : 2u))
 		r = ITM_EFORMAT;
 	if (r != 0) {
 		for (size_t i = 0; i < count; i++)
@@ -235,8 +268,9 @@ int session_recall(struct session_table *t, const void *blob, size_t len, const 
 		return r;
 	}
 	s.pidfd = fds[0];
-	s.outer = s.pty ? fds[1] : -1;
-	s.master = s.pty ? fds[2] : -1;
+	s.stub_pidfd = fds[1];
+	s.outer = s.pty ? fds[2] : -1;
+	s.master = s.pty ? fds[3] : -1;
 	return add(t, &s) != NULL ? 0 : ITM_ELIMIT;
 }
 

@@ -1,5 +1,7 @@
 /* session: the recorded sessions that run now, and giving each terminal back
- * to its owner when its recorder ends, also after a restart of the broker. */
+ * to its owner when the stub has left or the recorder has ended (it may live a
+ * little longer, until its last frames are durable), also after a restart of
+ * the broker. */
 #ifndef ITM_AGENT_BROKERD_SESSION_H
 #define ITM_AGENT_BROKERD_SESSION_H
 
@@ -13,7 +15,7 @@
 #include "agent/brokerd/loop.h"
 #include "base/id.h"
 
-enum { SESSION_MAX = 4096 }; /* at once; each holds three descriptors */
+enum { SESSION_MAX = 4096 }; /* at once; each holds four descriptors */
 
 struct session_table {
 	struct session *first;
@@ -33,6 +35,7 @@ struct session {
 	pid_t stub, recorder;
 	uint64_t stub_start, recorder_start;
 	int pidfd;               /* of the recorder, owned */
+	int stub_pidfd;          /* owned */
 	int outer;               /* the user's terminal, owned; -1 in pipe mode */
 	int master;              /* our dup of the inner pty's master: its number stays taken; -1 in pipe mode */
 	dev_t inner;             /* of the inner slave */
@@ -40,12 +43,13 @@ struct session {
 	gid_t group;
 	mode_t mode;
 	struct termios termios;
-	struct loop_watch watch;
+	int64_t left_ms;         /* when the stub was gone; 0 = it is there */
+	struct loop_watch watch, stub_watch;
 };
 
 void session_init(struct session_table *t, struct loop *loop, struct control *control);
 /* A copy of *from joins the table and is stored with the supervisor; its
- * three descriptors are taken, also on failure.  NULL when there are too many. */
+ * four descriptors are taken, also on failure.  NULL when there are too many. */
 struct session *session_add(struct session_table *t, const struct session *from);
 struct session *session_find(struct session_table *t, const struct id *stream); /* borrowed or NULL */
 /* After an eviction: the outer terminal's new descriptor (taken). */
