@@ -42,8 +42,9 @@ int index_sessions(struct index *x, const struct index_filter *f,
  * = the newest.  ITM_ENOENT, ITM_EBUSY (ambiguous). */
 int index_session_find(struct index *x, const char *name, struct index_session *out);
 
-/* Search.  query: words (all must match), "phrases", prefix*, user: host:
- * session: after: before: out: .  A fault's offset points at the character. */
+/* Search, in the language of query.h: words (all on one line), "phrases",
+ * prefix*, -word, user: host: session: after: before: out: .  Newest first.  A
+ * fault's offset points at the character. */
 struct index_hit {
 	struct index_session session;
 	uint64_t time_ms;              /* since the session's start */
@@ -51,7 +52,11 @@ struct index_hit {
 	const char *line;              /* borrowed, UTF-8, no control characters */
 	size_t match_start, match_len; /* bytes in line */
 	bool provisional;
+	bool raw;                      /* was sent, but never stood on the screen (a title, text out of sight) */
 };
+/* limit 0 = 100.  ITM_ETIMEOUT after INDEX_SEARCH_MS; hits until then are
+ * given. */
+enum { INDEX_SEARCH_MS = 10000 };
 int index_search(struct index *x, const char *query, uint64_t limit,
 		 int (*each)(void *context, const struct index_hit *h), void *context, struct fault *fault);
 

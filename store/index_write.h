@@ -1,0 +1,37 @@
+/* index_write: what itm-indexd puts into index.db. */
+#ifndef ITM_STORE_INDEX_WRITE_H
+#define ITM_STORE_INDEX_WRITE_H
+
+#include "store/index.h"
+#include "store/tblock.h"
+
+int index_write_begin(struct index *x);
+int index_write_commit(struct index *x);
+void index_write_rollback(struct index *x);
+
+/* How far the evidence is in the index; 0 at first. */
+int index_write_position(struct index *x, uint64_t *row);
+int index_write_set_position(struct index *x, uint64_t row);
+
+/* What the writer keeps with a session beyond what readers see. */
+struct index_write_state {
+	uint64_t boot_ns;        /* of the session's start */
+	uint64_t blocks;         /* final blocks written so far */
+};
+/* Insert or replace the row of s->stream; *id is its number. */
+int index_write_session(struct index *x, const struct index_session *s, const struct index_write_state *state, int64_t *id);
+/* ITM_ENOENT when there is none. */
+int index_write_find(struct index *x, const struct id *stream, struct index_session *s,
+		     struct index_write_state *state, int64_t *id);
+/* Sessions of the host that began before boot_ns in a boot whose clock was
+ * already past it, and never ended, are over: the host has restarted. */
+int index_write_restarted(struct index *x, const struct id *host, int64_t wall_ns);
+
+/* A block of text.  live: it will be replaced (drop_live) when more is known. */
+int index_write_block(struct index *x, int64_t session, bool live, bool provisional, const struct tblock *t);
+int index_write_drop_live(struct index *x, int64_t session);
+
+/* Number of sessions. */
+int index_write_count(struct index *x, uint64_t *sessions);
+
+#endif
