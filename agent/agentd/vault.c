@@ -17,7 +17,8 @@ static int lock(struct vault *v, int fd, size_t len)
 	void *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return ITM_ESYS;
-	if (mlock(map, len) != 0)
+	/* Secret memory is locked by its making and refuses to be asked; only the plain kind has seals to show. */
+	if (mlock(map, len) != 0 && fcntl(fd, F_GET_SEALS) >= 0)
 		log_error("the key slot may be swapped out: %s", error_text(ITM_ESYS));
 	(void)madvise(map, len, MADV_DONTDUMP);
 	(void)madvise(map, len, MADV_DONTFORK);
