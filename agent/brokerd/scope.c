@@ -111,6 +111,18 @@ static void read_host(struct scope *s)
 		log_error("%s holds no host id; recordings will not name their host", s->settings.host_id);
 }
 
+/* The users file has a folder of its own that only root may write. */
+static void make_folder(const char *file)
+{
+	char folder[PATH_SIZE];
+	snprintf(folder, sizeof folder, "%s", file);
+	char *slash = strrchr(folder, '/');
+	if (slash != NULL && slash != folder) {
+		*slash = '\0';
+		atomicfile_mkdir(folder, 0755);
+	}
+}
+
 /* Reads accounts for the settings given; takes them over when all is well. */
 static int apply(struct scope *s, const struct settings_agent *settings)
 {
@@ -120,6 +132,7 @@ static int apply(struct scope *s, const struct settings_agent *settings)
 	account_path(s, "group", group);
 	int r = userlist_load(settings, passwd, group, &users);
 	if (r == 0) {
+		make_folder(settings->nss_users);
 		r = userlist_write(&users, settings->nss_users);
 		if (r != 0)
 			userlist_free(&users);
