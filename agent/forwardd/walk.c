@@ -1,0 +1,250 @@
+#include "agent/forwardd/walk.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/reader.h"
+#include "format/block.h"
+#include "format/chunk.h"
+#include "format/frame.h"
+#include "format/unit.h"
+#include "net/forward.h"
+#include "store/spool.h"
+
+enum {
+	WALK_FRAMES_MAX = 4 << 20,   /* bytes of frames held to be sent as tail */
+	WALK_PLACES = 8192,          /* blocks whose place is remembered: a reconnection needs no walk */
+	WALK_WORDS = 256,
+};
+
+struct walk_place { uint64_t sequence; struct spool_place after; int64_t wall_ns; };
+
+struct walk {
+	struct spool_reader *reader;
+	struct spool_place next;         /* behind the unit read last */
+	struct buffer group;             /* units since the last block */
+	struct buffer frames;            /* u32 length, payload: seen, not covered, not sent */
+	uint64_t sequence;               /* blocks up to this one are the server's */
+	uint8_t hash[HASH_SIZE];
+	uint64_t block;                  /* block read last; 0 = none */
+	struct walk_place places[WALK_PLACES]; /* by sequence modulo WALK_PLACES */
+	char words[WALK_WORDS];
+};
+
+struct walk *walk_new(const char *spool_dir)
+{
+	struct walk *w = calloc(1, sizeof *w);
+	if (w == NULL)
+		return NULL;
+	buffer_init(&w->group, FORWARD_MAX - 1);
+	buffer_init(&w->frames, WALK_FRAMES_MAX);
+	w->reader = spool_reader_new(spool_dir);
+	if (w->reader == NULL) {
+		walk_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void walk_free(struct walk *w)
+{
+	if (w == NULL)
+		return;
+	spool_reader_free(w->reader);
+	buffer_free(&w->group);
+	buffer_free(&w->frames);
+	free(w);
+}
+
+void walk_limit(struct walk *w, uint64_t segment, uint64_t offset)
+{
+	spool_reader_limit(w->reader, segment, offset);
+}
+
+const char *walk_words(const struct walk *w)
+{
+	return w->words;
+}
+
+uint64_t walk_last(const struct walk *w)
+{
+	return w->block;
+}
+
+int64_t walk_wall_after(const struct walk *w, uint64_t sequence)
+{
+	const struct walk_place *p = &w->places[(sequence + 1) % WALK_PLACES];
+	return p->sequence == sequence + 1 ? p->wall_ns : 0;
+}
+
+int walk_resume(struct walk *w, uint64_t sequence, const uint8_t hash[HASH_SIZE])
+{
+	const struct walk_place *p = &w->places[sequence % WALK_PLACES];
+	w->sequence = sequence;
+	memcpy(w->hash, hash, HASH_SIZE);
+	buffer_clear(&w->group);
+	buffer_clear(&w->frames);
+	/* The block itself is read again where its place is not known: only then
+	 * has its hash to be compared (it was, when the place was learnt). */
+	if (sequence != 0 && p->sequence == sequence) {
+		w->block = sequence;
+		return spool_reader_seek(w->reader, p->after.segment, p->after.offset);
+	}
+	w->block = 0;
+	return spool_reader_seek(w->reader, 0, 0);
+}
+
+/* Frames */
+
+static uint32_t walk_u32(const uint8_t *p)
+{
+	struct reader r;
+	reader_init(&r, p, 4);
+	return reader_u32(&r);
+}
+
+static void walk_hold_frame(struct walk *w, const struct unit *u)
+{
+	/* No room: the frame will come in its chunk. */
+	if (buffer_reserve(&w->frames, 4 + (size_t)u->len) != 0)
+		return;
+	buffer_put_u32(&w->frames, u->len);
+	buffer_put(&w->frames, u->payload, u->len);
+}
+
+/* Frames of the chunk's stream up to its last one need not be sent any more. */
+static void walk_cover(struct walk *w, const struct chunk *c)
+{
+	size_t from = 0, to = 0;
+	while (from < w->frames.len) {
+		uint8_t *p = w->frames.data + from;
+		size_t size = 4 + (size_t)walk_u32(p);
+		struct frame f;
+		bool covered = frame_decode(p + 4, size - 4, &f, NULL) != 0 ||
+			       (id_equal(&f.stream, &c->stream) && f.number <= c->last_frame);
+		if (!covered) {
+			memmove(w->frames.data + to, p, size);
+			to += size;
+		}
+		from += size;
+	}
+	w->frames.len = to;
+}
+
+static int walk_send_frame(struct walk *w, struct buffer *out, struct walk_message *message)
+{
+	if (w->frames.len == 0)
+		return 0;
+	uint32_t len = walk_u32(w->frames.data);
+	struct frame f;
+	int rc = forward_put(out, FORWARD_TAIL, w->frames.data + 4, len);
+	if (rc != 0)
+		return rc;
+	*message = (struct walk_message){ .group = false };
+	if (frame_decode(w->frames.data + 4, len, &f, NULL) == 0)
+		message->wall_ns = f.wall_ns;
+	buffer_consume(&w->frames, 4 + (size_t)len);
+	return 1;
+}
+
+/* Blocks */
+
+static int walk_keep_unit(struct walk *w, const struct unit *u, const struct spool_place *place)
+{
+	if (unit_put(&w->group, u->type, u->version, u->payload, u->len) == 0)
+		return 0;
+	snprintf(w->words, sizeof w->words, "the block at segment %" PRIu64 " offset %" PRIu64 " is over %d bytes",
+		 place->segment, place->offset, FORWARD_MAX);
+	return ITM_ELIMIT;
+}
+
+/* A block that the server has: compare, and pass over. */
+static int walk_pass(struct walk *w, const struct block *b)
+{
+	uint8_t hash[HASH_SIZE];
+	block_hash(b, hash);
+	buffer_clear(&w->group);
+	if (b->sequence != w->sequence || memcmp(hash, w->hash, HASH_SIZE) == 0)
+		return 0;
+	snprintf(w->words, sizeof w->words, "FORK: the server has another block %" PRIu64, b->sequence);
+	return ITM_EBUSY;
+}
+
+static int walk_block(struct walk *w, const struct unit *u, const struct spool_place *place, struct buffer *out,
+		      struct walk_message *message)
+{
+	struct block b;
+	struct fault fault = { 0 };
+	int rc = block_decode(u->payload, u->len, &b, &fault);
+	if (rc != 0) {
+		snprintf(w->words, sizeof w->words, "block at segment %" PRIu64 " offset %" PRIu64 ": %s", place->segment,
+			 place->offset, fault.reason);
+		return rc;
+	}
+	w->block = b.sequence;
+	if (b.sequence <= w->sequence) {
+		rc = walk_pass(w, &b);
+		if (rc == 0)
+			w->places[b.sequence % WALK_PLACES] = (struct walk_place){ b.sequence, w->next, b.wall_ns };
+		return rc;
+	}
+	if (b.sequence != w->sequence + 1) {
+		snprintf(w->words, sizeof w->words, "GAP: the spool goes on with block %" PRIu64 ", the server has %" PRIu64,
+			 b.sequence, w->sequence);
+		return ITM_ENOENT;
+	}
+	rc = walk_keep_unit(w, u, place);
+	if (rc == 0)
+		rc = forward_put(out, FORWARD_GROUP, w->group.data, w->group.len);
+	if (rc != 0)
+		return rc;
+	buffer_clear(&w->group);
+	w->sequence = b.sequence;
+	block_hash(&b, w->hash);
+	w->places[b.sequence % WALK_PLACES] = (struct walk_place){ b.sequence, w->next, b.wall_ns };
+	*message = (struct walk_message){ .group = true, .sequence = b.sequence, .wall_ns = b.wall_ns };
+	return 1;
+}
+
+static int walk_unit(struct walk *w, const struct unit *u, const struct spool_place *place, struct buffer *out,
+		     struct walk_message *message)
+{
+	struct chunk c;
+	switch (u->type) {
+	case UNIT_FRAME:
+		walk_hold_frame(w, u);
+		return 0;
+	case UNIT_CHUNK:
+		if (chunk_decode(u->payload, u->len, &c, NULL) == 0)
+			walk_cover(w, &c);
+		return walk_keep_unit(w, u, place);
+	case UNIT_BLOCK:
+		return walk_block(w, u, place, out, message);
+	default: /* receipts, notes: the host's own */
+		return 0;
+	}
+}
+
+int walk_next(struct walk *w, struct buffer *out, struct walk_message *message)
+{
+	for (;;) {
+		struct unit u;
+		struct spool_place place;
+		struct fault fault = { 0 };
+		int rc = spool_reader_next(w->reader, &u, &place, &fault);
+		if (rc == 0)
+			return walk_send_frame(w, out, message);
+		if (rc < 0) {
+			snprintf(w->words, sizeof w->words, "spool segment %" PRIu64 " offset %" PRIu64 ": %s", place.segment,
+				 place.offset, fault.reason != NULL ? fault.reason : error_text(rc));
+			return rc;
+		}
+		w->next = (struct spool_place){ place.segment, place.offset + u.size };
+		rc = walk_unit(w, &u, &place, out, message);
+		if (rc != 0)
+			return rc;
+	}
+}
