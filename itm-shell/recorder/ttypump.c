@@ -349,7 +349,8 @@ static void step(struct ttypump *p)
 		control_ready(p);
 	if (fds[STREAM].revents != 0)
 		recording_receive(p->recording, p->now_ns);
-	look(p);
+	if (!(fds[OUTER].revents & POLLIN)) /* typing has looked, and its echo waits */
+		look(p);
 	recording_tick(p->recording, p->now_ns);
 	apply_policy(p);
 	check_end(p);
