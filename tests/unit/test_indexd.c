@@ -1,0 +1,265 @@
+/* What itm-indexd makes of a store: signed chunks, tails, restarts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "store/index.h"
+#include "store/indexd/follow.h"
+#include "tests/unit/fakestore.h"
+
+struct bench {
+	struct fakestore f;
+	struct index *x;
+	struct follow *follow;
+	uint64_t now_ms;
+};
+
+static int setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof *b);
+	int error;
+	assert_non_null(b);
+	fakestore_open(&b->f);
+	b->x = index_open(b->f.index, true, &error);
+	assert_non_null(b->x);
+	b->follow = follow_new(b->x, b->f.evidence, &error);
+	assert_non_null(b->follow);
+	b->now_ms = 1000;
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+	follow_free(b->follow);
+	index_close(b->x);
+	fakestore_close(&b->f);
+	free(b);
+	return 0;
+}
+
+static void pass(struct bench *b)
+{
+	int result;
+	b->now_ms += 1000;
+	while ((result = follow_pass(b->follow, b->now_ms)) == 1)
+		;
+	assert_int_equal(result, 0);
+}
+
+static void restart(struct bench *b)
+{
+	int error;
+	follow_free(b->follow);
+	index_close(b->x);
+	b->x = index_open(b->f.index, true, &error);
+	assert_non_null(b->x);
+	b->follow = follow_new(b->x, b->f.evidence, &error);
+	assert_non_null(b->follow);
+}
+
+struct hits { struct buffer text; unsigned count, provisional, raw; };
+
+static int add_hit(void *context, const struct index_hit *h)
+{
+	struct hits *hits = context;
+	hits->count++;
+	hits->provisional += h->provisional;
+	hits->raw += h->raw;
+	return buffer_printf(&hits->text, "%llu %s [%zu+%zu]\n", (unsigned long long)h->time_ms, h->line,
+			     h->match_start, h->match_len);
+}
+
+static struct hits search(struct bench *b, const char *query)
+{
+	struct hits hits = { 0 };
+	struct fault fault = { 0, "" };
+	buffer_init(&hits.text, 1 << 20);
+	int result = index_search(b->x, query, 0, add_hit, &hits, &fault);
+	if (result != 0)
+		print_message("%s: %s at %llu\n", query, fault.reason, (unsigned long long)fault.offset);
+	assert_int_equal(result, 0);
+	return hits;
+}
+
+/* Number of hits, and how many of them are from the tail. */
+static void expect(struct bench *b, const char *query, unsigned count, unsigned provisional)
+{
+	struct hits hits = search(b, query);
+	if (hits.count != count || hits.provisional != provisional)
+		print_message("%s: %u hits, %u provisional\n%s", query, hits.count, hits.provisional,
+			      hits.text.len ? buffer_text(&hits.text) : "");
+	assert_int_equal(hits.count, count);
+	assert_int_equal(hits.provisional, provisional);
+	buffer_free(&hits.text);
+}
+
+static void test_session(void **state)
+{
+	struct bench *b = *state;
+	struct fakesession s;
+	struct index_session found;
+	fakestore_session(&s, 5000, "john", "pty");
+	fakestore_out(&s, 100, "$ cat /etc/passwd\r\nroot:x:0:0:root:/root:/bin/bash\r\n");
+	fakestore_event(&s, 150, RECORD_COUNTED, 17 << 2, NULL);
+	fakestore_event(&s, 160, RECORD_MASKED, 8, NULL);
+	fakestore_chunk(&b->f, &s, 0);
+	pass(b);
+	expect(b, "/etc/passwd", 1, 0);
+	assert_int_equal(index_session_find(b->x, "last", &found), 0);
+	assert_false(found.ended);
+	fakestore_event(&s, 900, RECORD_EXIT, 3 << 8, NULL);
+	fakestore_chunk(&b->f, &s, CHUNK_END);
+	pass(b);
+	expect(b, "/etc/passwd", 1, 0);
+	expect(b, "user:jo* host:DB* root:x:0", 1, 0);
+	expect(b, "user:joe root", 0, 0);
+	assert_int_equal(index_session_find(b->x, "last", &found), 0);
+	assert_true(found.ended && found.has_exit && id_equal(&found.stream, &s.id));
+	assert_int_equal(found.exit_status, 3 << 8);
+	assert_int_equal(found.keys, 17);
+	assert_int_equal(found.masked, 8);
+	assert_int_equal(found.chunks, 2);
+	assert_int_equal(found.uid, 1001);
+	assert_int_equal(found.duration_ms, 900);
+	assert_string_equal(found.user, "john");
+	assert_string_equal(found.hostname, "db-01");
+	fakestore_session_free(&s);
+}
+
+/* From the tail first, then from the signed chunk; never twice. */
+static void test_tail(void **state)
+{
+	struct bench *b = *state;
+	struct fakesession s;
+	struct index_session found;
+	fakestore_session(&s, 5000, "john", "pty");
+	fakestore_out(&s, 100, "$ echo quarterly");
+	fakestore_frame(&b->f, &s);
+	pass(b);
+	expect(b, "quarterly", 1, 1);
+	assert_int_equal(index_session_find(b->x, "last", &found), 0);
+	assert_true(found.provisional);
+	fakestore_out(&s, 300, "\r\nquarterly\r\n");
+	fakestore_frame(&b->f, &s);
+	pass(b);
+	expect(b, "quarterly", 2, 2);
+	fakestore_chunk(&b->f, &s, 0);
+	pass(b);
+	expect(b, "quarterly", 2, 0);
+	assert_int_equal(index_session_find(b->x, "last", &found), 0);
+	assert_false(found.provisional);
+	fakestore_out(&s, 400, "annual\r\n");
+	fakestore_frame(&b->f, &s);
+	pass(b);
+	expect(b, "annual", 1, 1);
+	fakestore_chunk(&b->f, &s, CHUNK_END);
+	pass(b);
+	expect(b, "quarterly", 2, 0);
+	expect(b, "annual", 1, 0);
+	fakestore_session_free(&s);
+}
+
+/* What a trick took off the screen is found. */
+static void test_hidden(void **state)
+{
+	struct bench *b = *state;
+	struct fakesession s;
+	fakestore_session(&s, 5000, "john", "pty");
+	fakestore_out(&s, 100, "onesecret\r\033[K");
+	fakestore_out(&s, 110, "two");
+	fakestore_out(&s, 111, "secret\r\033[2K");
+	fakestore_out(&s, 112, "\033[?1049h\033[Hthreesecret\033[2J\033[?1049l");
+	fakestore_out(&s, 113, "\033]0;foursecret\007");
+	fakestore_out(&s, 114, "\033[?7l\033[1;70Hxxxxxxxxxxxxfivesecretyyyyyyyyyyyy\033[?7h");
+	fakestore_out(&s, 115, "\033[Hsixsecret\033[H\033[L\033[5;1Hsevensecret\033[H\033[5L");
+	fakestore_out(&s, 116, "eight\033[31msecret\r\033[9P\033[9P");
+	fakestore_chunk(&b->f, &s, 0);
+	pass(b);
+	static const char *const words[] = { "onesecret", "twosecret", "threesecret", "foursecret", "*", "sixsecret",
+					     "sevensecret", "eightsecret" };
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (words[i][0] != '*')
+			expect(b, words[i], 1, 0);
+	struct hits hits = search(b, "xxxxxxxxxxxxfivesecretyyyyyyyyyyyy");
+	assert_int_equal(hits.count, 1);
+	assert_int_equal(hits.raw, 1);
+	buffer_free(&hits.text);
+	fakestore_session_free(&s);
+}
+
+static void test_pipe(void **state)
+{
+	struct bench *b = *state;
+	struct fakesession s;
+	fakestore_session(&s, 5000, "backup", "pipe");
+	fakestore_out(&s, 10, "first li");
+	fakestore_event(&s, 15, RECORD_ERR, 12, "oops failed\n");
+	fakestore_out(&s, 20, "ne\nsecond");
+	fakestore_event(&s, 25, RECORD_OUT, 20, "\001\002\003readable\000\377\376\001\002xy\n");
+	fakestore_chunk(&b->f, &s, CHUNK_END);
+	pass(b);
+	expect(b, "\"first line\"", 1, 0);
+	expect(b, "\"oops failed\"", 1, 0);
+	expect(b, "readable", 1, 0);
+	fakestore_session_free(&s);
+}
+
+/* A session in many pieces, read by one writer or by one that is restarted in
+ * between, makes the same index. */
+static struct hits pieces(struct bench *b, unsigned restart_every)
+{
+	struct fakesession s;
+	fakestore_session(&s, 5000, "john", "pty");
+	for (unsigned i = 0; i < 200; i++) {
+		char text[64];
+		snprintf(text, sizeof text, "line %u of the report\r\n", i);
+		fakestore_out(&s, 100 + i * 10, text);
+		if (i % 7 == 6) {
+			fakestore_chunk(&b->f, &s, 0);
+			pass(b);
+			if (restart_every != 0 && i / 7 % restart_every == 0)
+				restart(b);
+		}
+	}
+	fakestore_chunk(&b->f, &s, CHUNK_END);
+	pass(b);
+	char query[64], id[ID_TEXT_SIZE];
+	id_format(&s.id, id);
+	snprintf(query, sizeof query, "report session:%.12s", id);
+	struct hits hits = { 0 };
+	buffer_init(&hits.text, 1 << 20);
+	assert_int_equal(index_search(b->x, query, 1000, add_hit, &hits, NULL), 0);
+	fakestore_session_free(&s);
+	return hits;
+}
+
+static void test_restart(void **state)
+{
+	struct bench *b = *state;
+	struct hits whole = pieces(b, 0), parts = pieces(b, 3);
+	assert_int_equal(whole.count, 200);
+	assert_string_equal(buffer_text(&whole.text), buffer_text(&parts.text));
+	assert_memory_equal(buffer_text(&whole.text), "2090 line 199", 13); /* newest first */
+	buffer_free(&whole.text);
+	buffer_free(&parts.text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_session, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hidden, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pipe, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+	};
+	return cmocka_run_group_tests_name("indexd", tests, NULL, NULL);
+}
