@@ -29,6 +29,10 @@ enum message_type {
 	MESSAGE_SHELL = 4,       /* struct message_shell */
 	/* broker -> stub; descriptors by mode */
 	MESSAGE_START = 5,       /* struct message_start */
+	/* stub <-> broker: "is somebody there?", "yes".  Descriptors are sent only
+	 * then: in the queue of a broker that hangs they would stay open, and sshd
+	 * waits for the last copy of a command's output to close. */
+	MESSAGE_KNOCK = 6,
 	/* stub <-> recorder, on the same socket, after START */
 	MESSAGE_RESIZED = 10,    /* stub: SIGWINCH came */
 	MESSAGE_EXITED = 11,     /* stub: u32 wait status of the inner program */
@@ -93,8 +97,8 @@ int message_decode_start(const void *data, size_t len, struct message_start *out
 int message_encode_words(struct buffer *b, enum message_type type, uint32_t number, const char *text);
 int message_decode_words(const void *data, size_t len, enum message_type type, uint32_t *number,
 			 char *text, size_t text_size, struct fault *fault);
-/* Everything that carries up to two numbers: RESIZED EXITED DRAINED HANGUP
- * SUSPEND RESUME ACK RESUME_FROM DURABLE. */
+/* Everything that carries up to two numbers: KNOCK RESIZED EXITED DRAINED
+ * HANGUP SUSPEND RESUME ACK RESUME_FROM DURABLE. */
 int message_encode_numbers(struct buffer *b, enum message_type type, uint64_t a, uint64_t c);
 int message_decode_numbers(const void *data, size_t len, enum message_type type, uint64_t *a, uint64_t *c,
 			   struct fault *fault);

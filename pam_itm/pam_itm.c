@@ -34,7 +34,7 @@ EXPORT int pam_sm_open_session(pam_handle_t *, int, int, const char **);
 EXPORT int pam_sm_close_session(pam_handle_t *, int, int, const char **);
 
 enum {
-	WAIT_MS = 2000,  /* a login waits no longer for us; shared with the stub's own budget */
+	WAIT_MS = 1000,  /* half of the 2 s a login may wait for us; the other half is the stub's */
 	AGAIN_MS = 5000, /* the same question within this time gets the same answer without waiting again */
 };
 

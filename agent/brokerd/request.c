@@ -21,7 +21,7 @@
 #include "format/meta.h"
 
 enum {
-	WAIT_MS = 1800,          /* of the 2 s that pam_itm and the stub wait, so that our word comes first */
+	WAIT_MS = 900,           /* of the 1 s that pam_itm and the stub wait each, so that our word comes first */
 	TOTAL_MAX = 1024,        /* connections at once */
 	UID_MAX = 64,            /* of one uid; a trial with 129 idle ones delayed a login by 7 s */
 	PAM_MAX = 512,
@@ -52,6 +52,7 @@ struct request {
 	int report;              /* from the child, owned; -1 */
 	struct loop_watch report_watch;
 	bool ready;
+	bool greeted;            /* answered its KNOCK */
 };
 
 static void finish(struct request *r)
@@ -330,6 +331,17 @@ static void pam_came(struct request *r, size_t len)
 	finish(r);
 }
 
+/* A stub may ask first whether we are there, once. */
+static bool was_knock(struct request *r, size_t len)
+{
+	const uint8_t *packet = r->table->packet;
+	if (r->kind != REQUEST_SHELL || r->greeted ||
+	    message_decode_numbers(packet, len, MESSAGE_KNOCK, NULL, NULL, NULL) != 0)
+		return false;
+	r->greeted = true;
+	return fdpass_send(r->fd, packet, len, NULL, 0) == 0;
+}
+
 static void message_came(void *context)
 {
 	struct request *r = context;
@@ -337,9 +349,11 @@ static void message_came(void *context)
 	ssize_t n = fdpass_recv(r->fd, r->table->packet, sizeof r->table->packet, r->fds, &count);
 	if (n == ITM_ESYS && errno == EAGAIN)
 		return;
-	loop_remove(r->table->loop, &r->watch);
 	for (size_t i = n > 0 ? count : 0; i < 3; i++)
 		r->fds[i] = -1;
+	if (n > 0 && count == 0 && was_knock(r, (size_t)n))
+		return;
+	loop_remove(r->table->loop, &r->watch);
 	if (n < 0)
 		refuse(r, n == ITM_ECLOSED ? "left without a word" : "sent a bad message");
 	else if (r->kind == REQUEST_PAM)
