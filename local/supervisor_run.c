@@ -24,7 +24,7 @@
 
 enum {
 	ORPHAN_WAIT_MS = 3000,      /* for an orphan to come back by ADOPT */
-	SHORT_LIFE_MS = 1000, PAUSE_FIRST_MS = 100, PAUSE_MAX_MS = 2000,
+	SHORT_LIFE_MS = 1000, PAUSE_FIRST_MS = 50, PAUSE_MAX_MS = 1000,
 	STOP_TERM_MS = 3000, STOP_KILL_MS = 5000,
 	OFFERS_MAX = 8,             /* connections on the control path that have not said ADOPT yet */
 	PAIR_BUFFER = 2 << 20,      /* bytes; a recorder's whole bound fits in the socket */

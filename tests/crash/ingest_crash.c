@@ -1,0 +1,442 @@
+/* Kills itm-ingestd with SIGKILL again and again while a made-up host sends it
+ * blocks over TLS, then looks at the store: every acknowledged block is there,
+ * none is there twice, the database is sound, the chain verifies.
+ *
+ *   ingest_crash PROGRAM [KILLS [BLOCKS]]
+ *
+ * Exit status 0 = all held; says what was seen.  Needs no root (drops it). */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/forward.h"
+#include "net/tls.h"
+#include "store/enroll.h"
+#include "store/evidence.h"
+#include "store/segment.h"
+#include "store/sql.h"
+#include "tests/unit/chain.h"
+
+enum { PATH = 512, NOBODY = 65534, PATIENCE_S = 180 };
+
+struct group { size_t start, len; uint8_t hash[HASH_SIZE]; bool acknowledged; };
+
+struct crash {
+	const char *program;
+	char dir[128], config[PATH];
+	struct settings_server server;
+	struct settings_agent agent;
+	struct chain chain;
+	struct buffer groups;
+	struct group *group;
+	size_t count;
+	uint8_t log_key[SIGN_PUBLIC_SIZE];
+	struct tls_context *tls;
+	pid_t pid;
+	unsigned port, kills, kills_wanted, reconnects;
+	size_t acknowledged, kill_at, countersigned;
+	/* connection */
+	struct tls_link *link;
+	struct buffer in, out;
+	size_t next;             /* group to be sent next */
+	bool welcome;
+};
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "FAILED: %s\n", what);
+	exit(1);
+}
+
+static void must(bool ok, const char *what)
+{
+	if (!ok)
+		fail(what);
+}
+
+/* Setting up */
+
+static unsigned free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	must(fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+	     getsockname(fd, (struct sockaddr *)&a, &size) == 0, "a port");
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+#define UNDER(c, field, name) snprintf(field, sizeof field, "%s/" name, (c)->dir)
+
+static void set_up_files(struct crash *c)
+{
+	char error[ENROLL_ERROR_SIZE], ca[PATH];
+	struct sign_key identity;
+	UNDER(c, c->server.store, "store");
+	UNDER(c, c->server.index, "index");
+	UNDER(c, c->server.run, "run");
+	UNDER(c, c->server.server_id, "server-id");
+	UNDER(c, c->server.log_secret, "log.secret");
+	UNDER(c, c->server.log_public, "log.public");
+	UNDER(c, c->server.tls_key, "server.key");
+	UNDER(c, c->server.tls_cert, "server.crt");
+	UNDER(c, c->server.tls_ca, "ca.crt");
+	UNDER(c, c->agent.identity_key, "identity.secret");
+	UNDER(c, c->agent.host_id, "host-id");
+	UNDER(c, c->agent.tls_key, "host.key");
+	UNDER(c, c->agent.tls_cert, "host.crt");
+	UNDER(c, c->agent.tls_ca, "host-ca.crt");
+	UNDER(c, c->agent.log_key, "host-log.public");
+	UNDER(c, ca, "ca");
+	must(enroll_init_server(&c->server, ca, "localhost", error) == 0, error);
+	must(enroll_host_local(&c->server, &c->agent, ca, "crash", &c->chain.host, error) == 0, error);
+	must(sign_load_secret(c->agent.identity_key, &identity) == 0, "identity");
+	c->chain.identity = identity;
+	must(sign_load_public(c->agent.log_key, c->log_key) == 0, "log key");
+	FILE *f = fopen(c->config, "w");
+	must(f != NULL, "configuration");
+	fprintf(f, "listen = 127.0.0.1:%u\nstore = %s\nindex = %s\nrun = %s\nserver_id = %s\nlog_secret = %s\n"
+		"log_public = %s\ntls_key = %s\ntls_cert = %s\ntls_ca = %s\nsegment_size = 4M\n", c->port, c->server.store,
+		c->server.index, c->server.run, c->server.server_id, c->server.log_secret, c->server.log_public,
+		c->server.tls_key, c->server.tls_cert, c->server.tls_ca);
+	must(fclose(f) == 0, "configuration");
+}
+
+/* Groups as forwardd makes them: chunks and block, without the frames. */
+static void make_groups(struct crash *c)
+{
+	char text[4096];
+	for (size_t i = 0; i < c->count; i++) {
+		size_t from = c->chain.units.len;
+		for (int k = 0; i > 0 && k < 3; k++) {
+			int n = snprintf(text, 64, "block %zu chunk %d ", i, k);
+			for (size_t at = (size_t)n; at + 1 < sizeof text; at++)
+				text[at] = (char)(' ' + id_random().bytes[0] % 90);
+			text[sizeof text - 1] = '\0';
+			chain_chunk(&c->chain, text, 0);
+		}
+		if (i % 50 == 49)
+			chain_stream(&c->chain);
+		chain_block(&c->chain, i == 0 ? BLOCK_GENESIS : i == 250 ? BLOCK_GENESIS : i + 1 == c->count ? BLOCK_CLOSE : 0);
+		struct group *g = &c->group[i];
+		g->start = c->groups.len;
+		memcpy(g->hash, c->chain.head, HASH_SIZE);
+		for (size_t at = from; at < c->chain.units.len; ) {
+			struct unit u;
+			must(unit_decode(c->chain.units.data + at, c->chain.units.len - at, &u, NULL) == 0, "unit");
+			if (u.type != UNIT_FRAME)
+				must(buffer_put(&c->groups, c->chain.units.data + at, u.size) == 0, "memory");
+			at += u.size;
+		}
+		g->len = c->groups.len - g->start;
+	}
+}
+
+static void start(struct crash *c)
+{
+	c->pid = fork();
+	must(c->pid >= 0, "fork");
+	if (c->pid > 0)
+		return;
+	char log[PATH];
+	UNDER(c, log, "ingestd.log");
+	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	dup2(fd, 2);
+	execl(c->program, "itm-ingestd", "--config", c->config, (char *)NULL);
+	_exit(127);
+}
+
+static void stop(struct crash *c, int signal)
+{
+	int status;
+	kill(c->pid, signal);
+	must(waitpid(c->pid, &status, 0) == c->pid, "wait");
+	must(signal == SIGKILL ? WIFSIGNALED(status) : WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	     "itm-ingestd ended by itself");
+}
+
+/* The host */
+
+static void disconnect(struct crash *c)
+{
+	tls_link_free(c->link);
+	c->link = NULL;
+	buffer_clear(&c->in);
+	buffer_clear(&c->out);
+	c->welcome = false;
+}
+
+static bool dial(struct crash *c)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				 .sin_port = htons((uint16_t)c->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(fd >= 0, "socket");
+	if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
+		close(fd);
+		return false;
+	}
+	c->link = tls_link_new(c->tls, fd, "127.0.0.1");
+	must(c->link != NULL, "link");
+	int rc;
+	while ((rc = tls_link_handshake(c->link)) == ITM_EBUSY) {
+		struct pollfd p = { .fd = tls_link_fd(c->link), .events = tls_link_events(c->link) };
+		poll(&p, 1, 5000);
+	}
+	const struct forward_hello hello = { .version = FORWARD_VERSION, .last_sequence = c->count };
+	if (rc != 0 || forward_put_hello(&c->out, &hello) != 0) {
+		disconnect(c);
+		return false;
+	}
+	c->reconnects++;
+	return true;
+}
+
+static void take(struct crash *c, const struct forward_message *m)
+{
+	struct forward_welcome welcome;
+	struct receipt r;
+	switch (m->type) {
+	case FORWARD_WELCOME:
+		must(forward_welcome(m, &welcome, NULL) == 0, "welcome");
+		must(welcome.last_sequence <= c->count, "welcome beyond what was sent");
+		/* What is acknowledged is never asked for again. */
+		for (size_t i = welcome.last_sequence; i < c->count; i++)
+			must(!c->group[i].acknowledged, "an acknowledged block is not stored after a restart");
+		must(welcome.last_sequence == 0 ||
+		     memcmp(welcome.last_hash, c->group[welcome.last_sequence - 1].hash, HASH_SIZE) == 0, "head");
+		/* Once in a while from further back: the same blocks again. */
+		c->next = welcome.last_sequence;
+		if (c->next > 5 && c->reconnects % 2 == 0)
+			c->next -= 3;
+		c->welcome = true;
+		break;
+	case FORWARD_RECEIPT:
+		must(receipt_decode(m->payload, m->len, &r, NULL) == 0 && receipt_check(&r, c->log_key) == 0, "receipt");
+		must(r.sequence >= 1 && r.sequence <= c->count, "receipt's number");
+		must(memcmp(r.block_hash, c->group[r.sequence - 1].hash, HASH_SIZE) == 0, "receipt's block");
+		c->acknowledged += !c->group[r.sequence - 1].acknowledged;
+		c->group[r.sequence - 1].acknowledged = true;
+		break;
+	case FORWARD_COUNTERSIGN:
+		must(receipt_decode(m->payload, m->len, &r, NULL) == 0 && receipt_check(&r, c->log_key) == 0 &&
+		     r.type == RECEIPT_GENESIS, "countersignature");
+		c->countersigned++;
+		break;
+	case FORWARD_PING:
+		forward_put(&c->out, FORWARD_PONG, NULL, 0);
+		break;
+	default: {
+		struct forward_error e = { .text = "" };
+		forward_error(m, &e, NULL);
+		fprintf(stderr, "message %d: %s\n", m->type, e.text);
+		fail("the server refuses");
+	}
+	}
+}
+
+static bool receive(struct crash *c)
+{
+	for (;;) {
+		must(buffer_reserve(&c->in, 4096) == 0, "memory");
+		ssize_t n = tls_link_read(c->link, c->in.data + c->in.len, 4096);
+		if (n == ITM_EBUSY)
+			return true;
+		if (n < 0)
+			return false;
+		c->in.len += (size_t)n;
+		struct forward_message m;
+		while (forward_next(c->in.data, c->in.len, &m, NULL) == 0) {
+			take(c, &m);
+			buffer_consume(&c->in, m.size);
+		}
+	}
+}
+
+static bool transmit(struct crash *c)
+{
+	while (c->welcome && c->next < c->count && c->out.len < 64 * 1024) {
+		const struct group *g = &c->group[c->next++];
+		must(forward_put(&c->out, FORWARD_GROUP, c->groups.data + g->start, g->len) == 0, "memory");
+	}
+	while (c->out.len > 0) {
+		ssize_t n = tls_link_write(c->link, c->out.data, c->out.len);
+		if (n == ITM_EBUSY)
+			return true;
+		if (n < 0)
+			return false;
+		buffer_consume(&c->out, (size_t)n);
+	}
+	return true;
+}
+
+static void murder(struct crash *c)
+{
+	struct timespec pause = { .tv_nsec = (long)(id_random().bytes[0] * 30000) };
+	nanosleep(&pause, NULL); /* somewhere in its next batch */
+	stop(c, SIGKILL);
+	c->kills++;
+	c->kill_at = c->acknowledged + 1 + id_random().bytes[0] % (c->count / (c->kills_wanted + 1));
+	start(c);
+}
+
+static void run(struct crash *c)
+{
+	time_t began = time(NULL);
+	while (c->acknowledged < c->count || c->kills < c->kills_wanted) {
+		must(time(NULL) - began < PATIENCE_S, "no end in time");
+		if (c->kills < c->kills_wanted && c->acknowledged >= c->kill_at)
+			murder(c);
+		if (c->link == NULL && !dial(c)) {
+			const struct timespec pause = { .tv_nsec = 10000000 };
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		if (!transmit(c) || !receive(c)) {
+			disconnect(c);
+			continue;
+		}
+		struct pollfd p = { .fd = tls_link_fd(c->link),
+				    .events = (short)(POLLIN | (c->out.len > 0 ? POLLOUT : 0)) };
+		poll(&p, 1, 20);
+	}
+}
+
+/* The store afterwards */
+
+struct look { struct crash *c; uint64_t next; size_t chunks; struct verifier *verifier; };
+
+static int look_segment(void *context, const struct evidence_segment *s)
+{
+	struct look *l = context;
+	int error;
+	struct fault fault = { 0 };
+	struct segment_reader *r = segment_reader_open(s->path, &error, &fault);
+	must(r != NULL, "segment");
+	segment_reader_limit(r, s->committed);
+	struct unit u;
+	uint64_t offset;
+	while ((error = segment_reader_next(r, &u, &offset, &fault)) == 1) {
+		struct block b;
+		must(verifier_unit(l->verifier, &u, s->path, offset) == 0, "a unit does not verify");
+		l->chunks += u.type == UNIT_CHUNK;
+		if (u.type != UNIT_BLOCK)
+			continue;
+		must(block_decode(u.payload, u.len, &b, NULL) == 0 && b.sequence == l->next++,
+		     "a block twice, lost, or out of order");
+	}
+	must(error == 0, "committed bytes of a segment are not readable");
+	segment_reader_close(r);
+	return 0;
+}
+
+struct rows { struct evidence *evidence; size_t count; };
+
+static int look_row(void *context, const struct evidence_chunk *c)
+{
+	struct rows *rows = context;
+	struct buffer b;
+	struct chunk decoded;
+	buffer_init(&b, UNIT_PAYLOAD_MAX);
+	must(evidence_read_chunk(rows->evidence, c, &b) == 0 && chunk_decode(b.data, b.len, &decoded, NULL) == 0 &&
+	     decoded.number == c->number, "a chunk of the database");
+	buffer_free(&b);
+	rows->count++;
+	return 0;
+}
+
+static void inspect(struct crash *c)
+{
+	int error;
+	char path[2 * PATH], words[256];
+	struct evidence *e = evidence_open(c->server.store, NULL, false, &error);
+	must(e != NULL, "the store opens");
+	struct verify_trust trust = { .has_identity = true, .has_log = true };
+	memcpy(trust.identity, c->chain.identity.public_key, SIGN_PUBLIC_SIZE);
+	memcpy(trust.log, c->log_key, SIGN_PUBLIC_SIZE);
+	struct look look = { .c = c, .next = 1, .verifier = verifier_new(&trust, NULL) };
+	must(evidence_segments(e, look_segment, &look) == 0, "segments");
+	must(look.next == c->count + 1, "blocks are missing");
+	struct verify_result result;
+	verifier_finish(look.verifier, &result);
+	verifier_free(look.verifier);
+	printf("verdict %s: %s\n", verdict_name(result.verdict), result.detail);
+	must(result.verdict == VERDICT_OK || result.verdict == VERDICT_UNANCHORED || result.verdict == VERDICT_OPEN_TAIL,
+	     "the verdict");
+	must(result.receipts == c->count, "a receipt for every block");
+	struct buffer receipt, countersign;
+	buffer_init(&receipt, 4096);
+	buffer_init(&countersign, 4096);
+	for (size_t i = 0; i < c->count; i++) {
+		buffer_clear(&receipt);
+		must(evidence_receipt(e, &c->chain.host, i + 1, c->group[i].hash, &receipt, &countersign) == 0 &&
+		     receipt.len == RECEIPT_SIZE, "an acknowledged block is not in the database");
+	}
+	buffer_free(&receipt);
+	buffer_free(&countersign);
+	struct rows rows = { e, 0 };
+	must(evidence_chunks_after(e, 0, 0, look_row, &rows) == 0 && rows.count == look.chunks, "rows of chunks");
+	evidence_close(e);
+	snprintf(path, sizeof path, "%s/evidence.db", c->server.store);
+	struct sql *s = sql_open(path, false, &error);
+	must(s != NULL && sql_check(s, words, sizeof words) == 0, "PRAGMA integrity_check");
+	sql_close(s);
+}
+
+int main(int argc, char **argv)
+{
+	static struct crash c;
+	if (argc < 2)
+		fail("usage: ingest_crash PROGRAM [KILLS [BLOCKS]]");
+	if (geteuid() == 0)
+		must(setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0, "giving up root");
+	signal(SIGPIPE, SIG_IGN);
+	log_open("ingest_crash", 0);
+	c.program = argv[1];
+	c.kills_wanted = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 20;
+	c.count = argc > 3 ? strtoul(argv[3], NULL, 10) : 500;
+	c.group = calloc(c.count, sizeof *c.group);
+	must(c.group != NULL && c.count > c.kills_wanted, "numbers");
+	const char *base = getenv("TMPDIR");
+	snprintf(c.dir, sizeof c.dir, "%s/itm-crash-XXXXXX", base != NULL ? base : "/tmp");
+	must(mkdtemp(c.dir) != NULL, "folder");
+	UNDER(&c, c.config, "server.conf");
+	buffer_init(&c.groups, 256 << 20);
+	buffer_init(&c.in, FORWARD_MAX);
+	buffer_init(&c.out, FORWARD_MAX);
+	chain_init(&c.chain);
+	c.port = free_port();
+	set_up_files(&c);
+	make_groups(&c);
+	char error[256];
+	c.tls = tls_context_new(c.agent.tls_ca, c.agent.tls_cert, c.agent.tls_key, false, error, sizeof error);
+	must(c.tls != NULL, error);
+	c.kill_at = 3;
+	start(&c);
+	run(&c);
+	stop(&c, SIGTERM);
+	disconnect(&c);
+	inspect(&c);
+	printf("%u kills, %u connections, %zu blocks acknowledged, 0 lost, 0 twice, %zu countersigned\n", c.kills, c.reconnects,
+	       c.acknowledged, c.countersigned);
+	tls_context_free(c.tls);
+	chain_free(&c.chain);
+	buffer_free(&c.groups);
+	buffer_free(&c.in);
+	buffer_free(&c.out);
+	free(c.group);
+	execlp("rm", "rm", "-rf", "--", c.dir, (char *)NULL);
+	return 1;
+}

@@ -1,0 +1,437 @@
+/* The sealer without its sockets: clock, disk and memory are ours. */
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/sealer/ledger.h"
+#include "agent/sealer/sealer.h"
+#include "agent/sealer/slot.h"
+#include "base/log.h"
+#include "format/receipt.h"
+#include "format/verify.h"
+
+static char dir[64];
+static struct sealer_config config;
+static struct sign_key log_key;
+static int64_t time_ms;
+static struct id boot = { { 7 } };
+static int calls_left; /* of write and sync until all fail; -1 = never */
+
+static int64_t fake_ms(void) { return time_ms; }
+static uint64_t fake_boot(void) { return (uint64_t)time_ms * 1000000; }
+static int64_t fake_wall(void) { return time_ms * 1000000 + 1000000000; }
+static struct id fake_boot_id(void) { return boot; }
+static const struct sealer_clock fake_clock = { fake_ms, fake_boot, fake_wall, fake_boot_id };
+
+static bool may_call(void)
+{
+	if (calls_left > 0)
+		calls_left--;
+	if (calls_left != 0)
+		return true;
+	errno = EIO;
+	return false;
+}
+
+static ssize_t counted_write(int fd, const void *data, size_t len) { return may_call() ? write(fd, data, len) : -1; }
+static int counted_sync(int fd) { return may_call() ? fdatasync(fd) : -1; }
+static const struct spool_calls counted = { counted_write, counted_sync };
+
+static int setup(void **state)
+{
+	(void)snprintf(dir, sizeof dir, "/tmp/itm-test-sealer.XXXXXX");
+	if (mkdtemp(dir) == NULL || sign_init() != 0)
+		return 1;
+	log_set_level(LOG_LEVEL_ERROR);
+	time_ms = 1000;
+	calls_left = -1;
+	boot.bytes[0] = 7;
+	config = (struct sealer_config){ .spool = dir, .host = { { 9 } }, .has_log_key = true, .block_interval_ms = 5000,
+					 .heartbeat_ms = 30000, .clock = &fake_clock, .calls = &counted };
+	sign_keypair(&config.identity);
+	sign_keypair(&log_key);
+	memcpy(config.log_key, log_key.public_key, SIGN_PUBLIC_SIZE);
+	config.slot = mmap(NULL, SLOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return config.slot == MAP_FAILED;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	munmap(config.slot, SLOT_SIZE);
+	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- help ---- */
+
+static struct sealer *open_sealer(const struct id *live, size_t count)
+{
+	int error = 0;
+	struct sealer *s = sealer_open(&config, live, count, &error);
+	if (s == NULL)
+		fail_msg("sealer_open: %s", error_text(error));
+	return s;
+}
+
+static int send_frame(struct sealer *s, struct stream *st, uint64_t number, size_t size, uint8_t flags)
+{
+	struct buffer run, payload;
+	struct fault fault;
+	uint64_t last = 0;
+	uint8_t *text = malloc(size + 1);
+	assert_non_null(text);
+	memset(text, 'a' + (int)(number % 26), size + 1);
+	buffer_init(&run, FRAME_RUN_MAX);
+	buffer_init(&payload, 2 * FRAME_RUN_MAX);
+	assert_int_equal(record_put(&run, &last, 0, RECORD_OUT, size, text), 0);
+	struct frame f = { .stream = st->id, .number = number, .boot_ns = fake_boot(), .wall_ns = fake_wall(),
+			   .flags = flags, .run = run.data, .run_len = run.len };
+	assert_int_equal(frame_encode(&payload, &f), 0);
+	int r = sealer_frame(s, st, payload.data, payload.len, &fault);
+	buffer_free(&run);
+	buffer_free(&payload);
+	free(text);
+	return r;
+}
+
+static int run_for(struct sealer *s, int64_t ms)
+{
+	int64_t until = time_ms + ms, wait;
+	bool progress;
+	for (;;) {
+		int r = sealer_turn(s, &wait, &progress);
+		if (r != 0 || time_ms >= until)
+			return r;
+		time_ms += wait < 1 ? 1 : wait > until - time_ms ? until - time_ms : wait;
+	}
+}
+
+static struct verify_result check(void)
+{
+	struct verify_trust trust = { .has_identity = true, .has_log = true };
+	struct verify_result result;
+	struct spool_place place;
+	struct fault fault;
+	struct unit u;
+	memcpy(trust.identity, config.identity.public_key, SIGN_PUBLIC_SIZE);
+	memcpy(trust.log, log_key.public_key, SIGN_PUBLIC_SIZE);
+	struct verifier *v = verifier_new(&trust, NULL);
+	struct spool_reader *r = spool_reader_new(dir);
+	assert_non_null(v);
+	assert_non_null(r);
+	for (int e; (e = spool_reader_next(r, &u, &place, &fault)) != 0; ) {
+		if (e == 1) {
+			(void)verifier_unit(v, &u, "spool", place.offset);
+			continue;
+		}
+		verifier_broken(v, "spool", &fault);
+		if (!spool_reader_next_segment(r))
+			break;
+	}
+	verifier_finish(v, &result);
+	verifier_free(v);
+	spool_reader_free(r);
+	return result;
+}
+
+static const struct id one = { { 1 } }, two = { { 2 } };
+
+/* ---- tests ---- */
+
+static void test_slot(void **state)
+{
+	struct slot_state a = { .sequence = 1, .phase = SLOT_READY }, b;
+	uint8_t *bytes = config.slot;
+	assert_int_equal(slot_read(config.slot, &b), ITM_ENOENT);
+	sign_keypair(&a.key);
+	slot_write(config.slot, &a);
+	assert_int_equal(slot_read(config.slot, &b), 0);
+	assert_memory_equal(&a, &b, sizeof a);
+	/* A torn write of the next state leaves this one. */
+	uint8_t before[SLOT_SIZE];
+	memcpy(before, bytes, SLOT_SIZE);
+	a.sequence = 2;
+	slot_write(config.slot, &a);
+	uint8_t after[SLOT_SIZE];
+	memcpy(after, bytes, SLOT_SIZE);
+	int half = memcmp(before, after, SLOT_SIZE / 2) != 0 && before[0] == 0 ? 0 : SLOT_SIZE / 2;
+	for (size_t n = 0; n < 700; n += 7) {
+		memcpy(bytes, before, SLOT_SIZE);
+		memcpy(bytes + half, after + half, n);
+		assert_int_equal(slot_read(config.slot, &b), 0);
+	}
+	/* The old state's key is gone from the memory. */
+	memcpy(bytes, after, SLOT_SIZE);
+	struct sign_key old = a.key;
+	sign_keypair(&a.key);
+	slot_write(config.slot, &a);
+	assert_null(memmem(config.slot, SLOT_SIZE, old.secret, 32));
+	memset(bytes, 0xff, SLOT_SIZE);
+	assert_int_equal(slot_read(config.slot, &b), ITM_EFORMAT);
+}
+
+static void test_session(void **state)
+{
+	struct sealer *s = open_sealer(NULL, 0);
+	struct stream *st = sealer_stream(s, &one);
+	assert_int_equal(send_frame(s, st, 1, 100, 0), 0);
+	assert_int_equal(st->durable, 0);
+	assert_int_equal(run_for(s, 250), 0);
+	assert_int_equal(st->durable, 1);
+	assert_int_equal(send_frame(s, st, 1, 100, 0), 0); /* again: ignored */
+	assert_true(st->ack_due);
+	assert_int_equal(send_frame(s, st, 3, 100, 0), ITM_EFORMAT);
+	assert_int_equal(send_frame(s, st, 2, 70000, 0), 0); /* a chunk by itself */
+	assert_int_equal(send_frame(s, st, 3, 100, FRAME_END), 0);
+	assert_int_equal(run_for(s, 150), 0);
+	assert_int_equal(st->durable, 3);
+	assert_true(sealer_done(st));
+	assert_int_equal(send_frame(s, st, 4, 1, 0), ITM_EFORMAT);
+	sealer_forget(s, st);
+	struct sealer_status status;
+	sealer_status(s, &status);
+	assert_int_equal(status.sequence, 2); /* genesis, and the END's at once */
+	assert_int_equal(sealer_stop(s, 100), 0);
+	sealer_free(s);
+	struct verify_result result = check();
+	assert_int_equal(result.verdict, VERDICT_UNANCHORED);
+	assert_true(result.closed);
+	assert_int_equal(result.chunks, 2);
+	assert_int_equal(result.frames_unsigned, 1);
+}
+
+static void test_heartbeat_and_interval(void **state)
+{
+	struct sealer_status status;
+	struct sealer *s = open_sealer(NULL, 0);
+	assert_int_equal(run_for(s, 29000), 0);
+	sealer_status(s, &status);
+	assert_int_equal(status.sequence, 1);
+	assert_int_equal(run_for(s, 2000), 0);
+	sealer_status(s, &status);
+	assert_int_equal(status.sequence, 2);
+	assert_int_equal(send_frame(s, sealer_stream(s, &one), 1, 10, 0), 0);
+	assert_int_equal(run_for(s, 4900), 0);
+	sealer_status(s, &status);
+	assert_int_equal(status.sequence, 2);
+	assert_int_equal(run_for(s, 200), 0);
+	sealer_status(s, &status);
+	assert_int_equal(status.sequence, 3);
+	sealer_free(s);
+}
+
+static void test_recorder_lost(void **state)
+{
+	struct sealer *s = open_sealer(NULL, 0);
+	struct stream *st = sealer_stream(s, &one);
+	assert_int_equal(send_frame(s, st, 1, 100, 0), 0);
+	assert_int_equal(sealer_lost(s, st, "recorder lost"), 0);
+	assert_int_equal(run_for(s, 200), 0);
+	assert_true(sealer_done(st));
+	assert_int_equal(sealer_stop(s, 100), 0);
+	sealer_free(s);
+	assert_int_equal(check().verdict, VERDICT_GAP);
+}
+
+/* Killed at any moment: the same slot, the same files, a new sealer. */
+static void test_killed(void **state)
+{
+	struct sealer *s = open_sealer(NULL, 0);
+	assert_int_equal(send_frame(s, sealer_stream(s, &one), 1, 100, 0), 0);
+	assert_int_equal(send_frame(s, sealer_stream(s, &two), 1, 70000, 0), 0);
+	assert_int_equal(send_frame(s, sealer_stream(s, &two), 2, 100, 0), 0);
+	assert_int_equal(run_for(s, 250), 0);
+	sealer_free(s);
+	s = open_sealer(&one, 1);
+	struct stream *st = sealer_stream(s, &one);
+	assert_int_equal(st->accepted, 1);
+	assert_int_equal(send_frame(s, st, 3, 1, 0), 0); /* lost with the last sealer: waits for 2 */
+	assert_int_equal(st->accepted, 1);
+	assert_int_equal(send_frame(s, st, 2, 1, 0), 0);
+	assert_int_equal(send_frame(s, st, 3, 1, FRAME_END), 0);
+	assert_int_equal(run_for(s, 200), 0);
+	sealer_free(s);
+	s = open_sealer(&one, 1);
+	assert_true(sealer_stream(s, &one)->sealed); /* it is not begun a second time */
+	assert_int_equal(sealer_stop(s, 100), 0);
+	sealer_free(s);
+	struct verify_result result = check();
+	assert_int_equal(result.verdict, VERDICT_GAP); /* two's recorder is gone */
+	assert_true(result.closed);
+}
+
+static void test_reboot_and_lost_key(void **state)
+{
+	struct sealer *s = open_sealer(NULL, 0);
+	assert_int_equal(send_frame(s, sealer_stream(s, &one), 1, 100, 0), 0);
+	assert_int_equal(run_for(s, 250), 0);
+	sealer_free(s);
+	memset(config.slot, 0, SLOT_SIZE);
+	boot.bytes[0]++;
+	s = open_sealer(NULL, 0);
+	struct sealer_status status;
+	sealer_status(s, &status);
+	assert_int_equal(status.sequence, 2);
+	sealer_free(s);
+	memset(config.slot, 0x55, SLOT_SIZE);
+	s = open_sealer(NULL, 0);
+	assert_int_equal(sealer_stop(s, 100), 0);
+	sealer_free(s);
+	struct verify_result result = check();
+	assert_int_equal(result.verdict, VERDICT_UNATTESTED);
+	assert_int_equal(result.last_sequence, 4);
+}
+
+/* The n-th write or sync and all after it fail, for n = 1, 2, ...: nothing is
+ * durable that is not there, and a new sealer goes on. */
+static void test_failing_disk(void **state)
+{
+	for (int n = 1; n < 60; n++) {
+		struct sealer *s = open_sealer(NULL, 0);
+		struct id id = { { 100, (uint8_t)n } };
+		struct stream *st = sealer_stream(s, &id);
+		calls_left = n;
+		uint64_t number = 0;
+		for (int round = 0; round < 12; round++) {
+			for (int i = 0; i < 3 && sealer_accepting(s); i++)
+				assert_int_equal(send_frame(s, st, ++number, round % 4 == 3 ? 66000 : 50, 0), 0);
+			assert_int_equal(run_for(s, 1000), 0);
+		}
+		uint64_t durable = st->durable;
+		struct sealer_status status;
+		sealer_status(s, &status);
+		if (n % 2 == 0) { /* the disk comes back: all of it becomes durable */
+			calls_left = -1;
+			assert_int_equal(run_for(s, 3000), 0);
+			assert_int_equal(st->durable, number);
+			durable = number;
+		}
+		sealer_free(s);
+		calls_left = -1;
+		s = open_sealer(&id, 1);
+		assert_true(sealer_stream(s, &id)->accepted >= durable);
+		assert_int_equal(sealer_lost(s, sealer_stream(s, &id), "test"), 0);
+		assert_int_equal(run_for(s, 500), 0);
+		sealer_free(s);
+		struct verify_result result = check();
+		if (result.verdict == VERDICT_TAMPERED || result.verdict == VERDICT_FORK)
+			fail_msg("n = %d: %s", n, result.detail);
+	}
+}
+
+static struct receipt make_receipt(enum receipt_type type, uint64_t sequence, const struct block *b)
+{
+	struct receipt r = { .type = type, .host = config.host, .sequence = sequence };
+	block_hash(b, r.block_hash);
+	return r;
+}
+
+static int give(struct sealer *s, struct receipt r, const struct sign_key *key, uint16_t unit)
+{
+	struct buffer b;
+	buffer_init(&b, 1024);
+	assert_int_equal(receipt_encode(&b, &r, key), 0);
+	int e = sealer_receipt(s, unit, b.data, b.len);
+	buffer_free(&b);
+	return e;
+}
+
+static void test_receipts(void **state)
+{
+	struct block genesis = { 0 };
+	struct unit u;
+	struct spool_place place;
+	struct sealer *s = open_sealer(NULL, 0);
+	struct spool_reader *r = spool_reader_new(dir);
+	while (spool_reader_next(r, &u, &place, NULL) == 1)
+		if (u.type == UNIT_BLOCK)
+			assert_int_equal(block_decode(u.payload, u.len, &genesis, NULL), 0);
+	spool_reader_free(r);
+	struct receipt good = make_receipt(RECEIPT_BLOCK, 1, &genesis), bad = good;
+	assert_int_equal(give(s, good, &config.identity, UNIT_RECEIPT), ITM_ECRYPTO);
+	bad.block_hash[0] ^= 1;
+	assert_int_equal(give(s, bad, &log_key, UNIT_RECEIPT), ITM_ECRYPTO);
+	bad = good;
+	bad.host.bytes[0] ^= 1;
+	assert_int_equal(give(s, bad, &log_key, UNIT_RECEIPT), ITM_ECRYPTO);
+	bad = good;
+	bad.sequence = 2;
+	assert_int_equal(give(s, bad, &log_key, UNIT_RECEIPT), ITM_ECRYPTO);
+	assert_int_equal(give(s, good, &log_key, UNIT_COUNTERSIGN), ITM_EFORMAT);
+	assert_int_equal(give(s, good, &log_key, UNIT_CHUNK), ITM_EFORMAT);
+	assert_int_equal(give(s, good, &log_key, UNIT_RECEIPT), 0);
+	assert_int_equal(give(s, good, &log_key, UNIT_RECEIPT), 0); /* known: taken once */
+	assert_int_equal(give(s, make_receipt(RECEIPT_GENESIS, 1, &genesis), &log_key, UNIT_COUNTERSIGN), 0);
+	struct sealer_status status;
+	sealer_status(s, &status);
+	assert_int_equal(status.receipt, 1);
+	assert_int_equal(status.oldest_unacknowledged_wall_ns, 0);
+	assert_int_equal(run_for(s, 300), 0);
+	sealer_free(s);
+	assert_int_equal(check().receipts, 2); /* the countersignature is one too */
+	s = open_sealer(NULL, 0);
+	sealer_status(s, &status);
+	assert_int_equal(status.receipt, 1);
+	sealer_free(s);
+}
+
+/* More than a segment holds: nothing open crosses over, and a restart reads
+ * only the newest. */
+static void test_segments(void **state)
+{
+	uint8_t *noise = malloc(60000);
+	uint64_t segment = 0, offset, number = 0;
+	struct sealer *s = open_sealer(NULL, 0);
+	struct stream *st = sealer_stream(s, &one);
+	assert_non_null(noise);
+	for (int i = 0; i < 700; i++) {
+		struct buffer run, payload;
+		struct fault fault;
+		uint64_t last = 0;
+		sign_random(noise, 60000);
+		buffer_init(&run, FRAME_RUN_MAX);
+		buffer_init(&payload, 2 * FRAME_RUN_MAX);
+		assert_int_equal(record_put(&run, &last, 0, RECORD_OUT, 60000, noise), 0);
+		struct frame f = { .stream = st->id, .number = ++number, .boot_ns = fake_boot(), .run = run.data,
+				   .run_len = run.len };
+		assert_int_equal(frame_encode(&payload, &f), 0);
+		assert_int_equal(sealer_frame(s, st, payload.data, payload.len, &fault), 0);
+		buffer_free(&run);
+		buffer_free(&payload);
+		assert_int_equal(run_for(s, 1), 0);
+	}
+	sealer_durable(s, &segment, &offset);
+	assert_true(segment >= 3);
+	sealer_free(s);
+	free(noise);
+	s = open_sealer(&one, 1);
+	assert_true(sealer_stream(s, &one)->accepted >= number - 10);
+	assert_int_equal(sealer_stop(s, 100), 0);
+	sealer_free(s);
+	assert_int_equal(check().verdict, VERDICT_UNANCHORED);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_slot), TEST(test_session), TEST(test_heartbeat_and_interval), TEST(test_recorder_lost),
+		TEST(test_killed), TEST(test_reboot_and_lost_key), TEST(test_failing_disk), TEST(test_receipts),
+		TEST(test_segments),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
