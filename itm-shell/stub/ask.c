@@ -63,10 +63,8 @@ static size_t fds_of(enum message_mode mode)
 	return mode == MESSAGE_PTY ? 1 : mode == MESSAGE_PIPE ? 3 : 0;
 }
 
-static int receive_answer(int sock, int64_t until_ms, struct answer *out)
+static int wait_readable(int sock, int64_t until_ms)
 {
-	uint8_t data[ANSWER_MAX];
-	size_t count = ASK_FDS_MAX;
 	int ready;
 
 	do {
@@ -74,12 +72,41 @@ static int receive_answer(int sock, int64_t until_ms, struct answer *out)
 		struct pollfd fd = { sock, POLLIN, 0 };
 		ready = poll(&fd, 1, left > 0 ? (int)left : 0);
 	} while (ready < 0);
-	if (ready == 0)
-		return ITM_ETIMEOUT;
+	return ready > 0 ? 0 : ITM_ETIMEOUT;
+}
+
+/* Whether somebody is there: descriptors in the queue of a broker that hangs
+ * would stay open, and sshd waits for the last copy of our output. */
+static int knock(int sock, int64_t until_ms)
+{
+	struct buffer packet;
+	uint8_t data[64];
+
+	buffer_init(&packet, sizeof data);
+	int r = message_encode_numbers(&packet, MESSAGE_KNOCK, 0, 0);
+	if (r == 0)
+		r = fdpass_send(sock, packet.data, packet.len, NULL, 0);
+	buffer_free(&packet);
+	if (r == 0)
+		r = wait_readable(sock, until_ms);
+	if (r != 0)
+		return r;
+	ssize_t n = fdpass_recv(sock, data, sizeof data, NULL, NULL);
+	return n < 0 ? (int)n : message_decode_numbers(data, (size_t)n, MESSAGE_KNOCK, NULL, NULL, NULL);
+}
+
+static int receive_answer(int sock, int64_t until_ms, struct answer *out)
+{
+	uint8_t data[ANSWER_MAX];
+	size_t count = ASK_FDS_MAX;
+
+	int r = wait_readable(sock, until_ms);
+	if (r != 0)
+		return r;
 	ssize_t n = fdpass_recv(sock, data, sizeof data, out->fds, &count);
 	if (n < 0)
 		return (int)n;
-	int r = message_decode_start(data, (size_t)n, &out->start, NULL);
+	r = message_decode_start(data, (size_t)n, &out->start, NULL);
 	if (r == 0 && (count < fds_of(out->start.mode) || (out->start.mode != MESSAGE_DENY && out->start.shell[0] != '/')))
 		r = ITM_EFORMAT;
 	if (r != 0)
@@ -111,7 +138,8 @@ void ask_broker(const struct stub_paths *paths, const struct terminal *t, int ar
 
 	*out = (struct answer){ .sock = fdpass_connect(paths->broker, ASK_TIMEOUT_MS) };
 	if (out->sock >= 0) {
-		if (send_question(out->sock, t, argc, argv) == 0 && receive_answer(out->sock, until, out) == 0)
+		if (knock(out->sock, until) == 0 && send_question(out->sock, t, argc, argv) == 0 &&
+		    receive_answer(out->sock, until, out) == 0)
 			return;
 		close(out->sock);
 	}

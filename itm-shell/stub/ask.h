@@ -10,7 +10,10 @@
 #include "itm-shell/stub/terminal.h"
 #include "local/message.h"
 
-enum { ASK_FDS_MAX = 3, ASK_TIMEOUT_MS = 2000 };
+enum {
+	ASK_FDS_MAX = 3,
+	ASK_TIMEOUT_MS = 1000, /* half of the 2 s a login may wait for us; the other half is pam_itm's */
+};
 
 struct answer {
 	int sock;                 /* to the recorder from now on; -1 = none */

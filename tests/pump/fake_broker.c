@@ -241,6 +241,9 @@ int main(int argc, char **argv)
 		die("accept");
 	if (silent)
 		return poll(NULL, 0, 10000);
+	ssize_t knock = recv(sock, data, sizeof data, 0);
+	if (knock <= 0 || send(sock, data, (size_t)knock, MSG_NOSIGNAL) != knock)
+		die("knock");
 	ssize_t n = fdpass_recv(sock, data, sizeof data, user, &count);
 	if (n < 0 || count != 3 || message_decode_shell(data, (size_t)n, &question, NULL) != 0)
 		die("question");

@@ -635,8 +635,8 @@ def test_silent_broker():
         p = s.pipes("-c", "exit 6", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         p.wait(10)
         took = time.monotonic() - begun
-        check(1.5 < took < 2.5, f"took {took:.2f} s")
-        s.broker.kill()  # what it never read holds our ends of the pipes
+        check(0.8 < took < 1.6, f"took {took:.2f} s")
+        # The broker lives on: it must not hold our ends of the pipes.
         equal((p.returncode, *p.communicate()), (6, b"", b""), "status and output")
     finally:
         s.close()
