@@ -2,8 +2,8 @@
  * where policy says so, lets nobody in who could not be recorded.
  *
  * Runs inside sshd, login and su as root: no signal is touched, nothing is
- * said through the conversation (it would corrupt sftp), every wait together
- * is bounded by WAIT_MS.  The other hooks are left out on purpose: libpam then
+ * said through the conversation unless the login is refused (it would corrupt
+ * sftp), every wait together is bounded by WAIT_MS.  The other hooks are left out on purpose: libpam then
  * answers PAM_MODULE_UNKNOWN, so that a wrong `auth` line opens no door.
  * Options: file=USERS run=DIR stub=PATH (tests). */
 #define PAM_SM_SESSION
@@ -184,37 +184,47 @@ static int stub_usable(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IXOTH) != 0;
 }
 
+/* One plain sentence for the person who is refused; works with no
+ * conversation at all. */
+static int refuse(pam_handle_t *pamh, int flags, const char *sentence)
+{
+	if ((flags & PAM_SILENT) == 0)
+		pam_error(pamh, "itm: %s", sentence);
+	return PAM_PERM_DENIED;
+}
+
 /* What happens to a login that can't be recorded. */
-static int without_recording(pam_handle_t *pamh, const char *user, int found, const struct users_entry *e,
+static int without_recording(pam_handle_t *pamh, int flags, const char *user, int found, const struct users_entry *e,
 			     const char *why)
 {
-	int refuse = found != 0 || e->failure == USERS_STRICT;
-	pam_syslog(pamh, LOG_ERR, "%s of %s: %s (%s)", refuse ? "refused login" : "unrecorded login", user, why,
+	bool strict = found != 0 || e->failure == USERS_STRICT;
+	pam_syslog(pamh, LOG_ERR, "%s of %s: %s (%s)", strict ? "refused login" : "unrecorded login", user, why,
 		   found != 0 ? "users file unusable" : users_failure_name(e->failure));
-	return refuse ? PAM_PERM_DENIED : PAM_SUCCESS;
+	return strict ? refuse(pamh, flags, "session recording is unavailable and this account may not be used without it")
+		      : PAM_SUCCESS;
 }
 
 /* One answer for a user; the users file that can't be read (found != 0) means
  * that only the broker can say yes, except to root, who must be able to
  * repair it. */
-static int decide(pam_handle_t *pamh, const struct options *o, const char *user, int found, struct users_entry *e,
-		  bool *announced)
+static int decide(pam_handle_t *pamh, int flags, const struct options *o, const char *user, int found,
+		  struct users_entry *e, bool *announced)
 {
 	if (found != 0 && strcmp(user, "root") == 0) {
 		e->failure = USERS_BREAK_GLASS;
 		found = 0;
 	}
 	if (!stub_usable(o->stub) && (found != 0 || e->failure == USERS_STRICT))
-		return without_recording(pamh, user, found, e, "itm-shell can't be executed");
+		return without_recording(pamh, flags, user, found, e, "itm-shell can't be executed");
 	struct message_login m = describe(pamh, e->uid);
 	char why[MESSAGE_TEXT_MAX];
 	int r = announce(o->run, &m, why);
 	*announced = r == 0;
 	if (r == ITM_EPERM) {
 		pam_syslog(pamh, LOG_ERR, "refused login of %s: %s", user, why);
-		return PAM_PERM_DENIED;
+		return refuse(pamh, flags, "this login is refused by policy");
 	}
-	return r == 0 ? PAM_SUCCESS : without_recording(pamh, user, found, e, error_text(r));
+	return r == 0 ? PAM_SUCCESS : without_recording(pamh, flags, user, found, e, error_text(r));
 }
 
 static const struct answer *recall(pam_handle_t *pamh, const char *user)
@@ -259,7 +269,7 @@ int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **ar
 	int found = users_by_name(o.file, user, &e);
 	if (found == ITM_ENOENT)
 		return PAM_SUCCESS;
-	int result = decide(pamh, &o, user, found, &e, &announced);
+	int result = decide(pamh, flags, &o, user, found, &e, &announced);
 	remember(pamh, user, result, announced);
 	return result;
 }
