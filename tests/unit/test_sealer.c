@@ -327,7 +327,8 @@ static void test_failing_disk(void **state)
 		assert_int_equal(run_for(s, 500), 0);
 		sealer_free(s);
 		struct verify_result result = check();
-		if (result.verdict == VERDICT_TAMPERED || result.verdict == VERDICT_FORK)
+		/* The slot carried the chain over: no key was lost either. */
+		if (result.verdict > VERDICT_GAP)
 			fail_msg("n = %d: %s", n, result.detail);
 	}
 }
