@@ -76,7 +76,11 @@ static void put_string(struct json *j, const uint8_t *p, size_t len)
 		}
 		char escape[8];
 		size_t n = utf8_len(p + i, len - i);
-		if (n > 1) {
+		if (n == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0) {
+			/* U+0080..U+009F: terminals obey them as they do ESC sequences. */
+			snprintf(escape, sizeof escape, "\\u%04x", p[i + 1]);
+			put(j, escape, 6);
+		} else if (n > 1) {
 			put(j, (const char *)p + i, n);
 		} else if (n == 0) {
 			put(j, "\xef\xbf\xbd", 3);

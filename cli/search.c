@@ -74,6 +74,8 @@ static int add_json(struct results *out, const struct index_hit *hit, const char
 	json_uint(&j, hit->match_start);
 	json_key(&j, "match_len");
 	json_uint(&j, hit->match_len);
+	json_key(&j, "shown");
+	json_bool(&j, !hit->raw);
 	json_key(&j, "hit_sealed");
 	json_bool(&j, !hit->provisional);
 	json_key(&j, "replay");
@@ -119,6 +121,8 @@ static int add(void *context, const struct index_hit *hit)
 		buffer_put_u8(&out->text, '@');
 		text_escape(&out->text, hit->session.hostname, strlen(hit->session.hostname));
 		buffer_printf(&out->text, "  %s%s\n", replay, hit->provisional ? "  (not yet sealed)" : "");
+		if (hit->raw)
+			buffer_put_text(&out->text, "    sent, but never stood on the screen:\n");
 		put_line(out, hit);
 		r = buffer_put_u8(&out->text, '\n');
 	}
@@ -174,6 +178,11 @@ static int search(struct index *index, const char *query, const struct search_op
 	if (r == ITM_EFORMAT || r == ITM_EINVAL || r == ITM_ELIMIT) {
 		explain_query(query, &fault);
 		return EX_USAGE;
+	}
+	if (r == ITM_ETIMEOUT) {
+		say_error(program, "stopped after %d s: this is what was found until then; narrow it with user: host: after:",
+			  INDEX_SEARCH_MS / 1000);
+		return EX_UNAVAILABLE;
 	}
 	if (r != 0) {
 		say_error(program, "cannot search: %s", error_text(r));

@@ -1,7 +1,7 @@
 /* itm status: how the agent and the server of this machine are. */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +39,11 @@ static const struct options_command command = {
 	.more = "Exit status: 0 all is well, 1 something is wrong, 69 nothing of ITM runs here.",
 };
 
-enum { STATUS_MAX = 64 * 1024, FACTS_MAX = 128 };
+enum { STATUS_MAX = 64 * 1024, FACTS_MAX = 128, SILENT_S = 120 };
 
-enum state { ABSENT, STOPPED, RUNNING };
+enum state { ABSENT, STOPPED, TROUBLED, RUNNING };
 
-static const char *const state_names[] = { "absent", "stopped", "running" };
+static const char *const state_names[] = { "absent", "stopped", "trouble", "running" };
 
 struct fact {
 	char *key, *value;        /* point into the text */
@@ -51,7 +51,8 @@ struct fact {
 
 struct daemon {
 	const char *name, *what;
-	bool server;
+	const char *path;         /* below the run folder */
+	bool server, supervisor;
 	enum state state;
 	char why[128];            /* when STOPPED */
 	char *text;               /* owned */
@@ -60,13 +61,13 @@ struct daemon {
 };
 
 static struct daemon daemons[] = {
-	{ .name = "agentd", .what = "supervisor" },
-	{ .name = "broker", .what = "wraps logins" },
-	{ .name = "sealer", .what = "signs the record" },
-	{ .name = "forwarder", .what = "sends it to the server" },
-	{ .name = "server", .what = "supervisor", .server = true },
-	{ .name = "ingestd", .what = "verifies and stores", .server = true },
-	{ .name = "indexd", .what = "makes it searchable", .server = true },
+	{ .name = "agentd", .what = "keeps the agent running", .path = "agentd/status", .supervisor = true },
+	{ .name = "broker", .what = "wraps logins", .path = "broker/status" },
+	{ .name = "sealer", .what = "signs the record", .path = "sealer/status" },
+	{ .name = "forwarder", .what = "sends it to the server", .path = "forwarder/status" },
+	{ .name = "server", .what = "keeps the server running", .path = "status", .server = true, .supervisor = true },
+	{ .name = "ingestd", .what = "verifies and stores", .path = "ingest/status", .server = true },
+	{ .name = "indexd", .what = "makes it searchable", .path = "indexd/status", .server = true },
 };
 enum { DAEMONS = sizeof(daemons) / sizeof(daemons[0]) };
 
@@ -113,28 +114,90 @@ static int read_file(struct daemon *d, const char *path)
 	return r != 0 ? r : d->text == NULL ? ITM_ENOMEM : 0;
 }
 
+static const struct daemon *supervisor_of(const struct daemon *d)
+{
+	size_t i;
+
+	for (i = 0; i < DAEMONS; i++)
+		if (daemons[i].supervisor && daemons[i].server == d->server)
+			return &daemons[i];
+	return NULL;
+}
+
+/* What the supervisor says of d: "<name>.<key>"; NULL when it does not. */
+static const char *supervised(const struct daemon *d, const char *key)
+{
+	const struct daemon *s = supervisor_of(d);
+	char name[64];
+
+	if (s == NULL || s == d || s->state != RUNNING)
+		return NULL;
+	snprintf(name, sizeof(name), "%s.%s", d->name, key);
+	return fact(s, name);
+}
+
+__attribute__((format(printf, 3, 4)))
+static void set_state(struct daemon *d, enum state state, const char *format, ...)
+{
+	va_list ap;
+
+	d->state = state;
+	va_start(ap, format);
+	vsnprintf(d->why, sizeof(d->why), format, ap);
+	va_end(ap);
+}
+
+/* Without a process id, the time of the last word has to do. */
+static void check_age(struct daemon *d)
+{
+	const char *value = fact(d, "wall_ns");
+	int64_t age_s = value ? (clock_wall_ns() - strtoll(value, NULL, 10)) / 1000000000 : -1;
+
+	if (value == NULL || age_s > SILENT_S)
+		set_state(d, STOPPED, "no sign of life");
+	else
+		d->state = RUNNING;
+}
+
 /* A file tells of a process only as long as that process of this boot lives. */
 static void check_fresh(struct daemon *d)
 {
 	struct id boot_id = clock_boot_id();
 	char boot[ID_TEXT_SIZE];
-	const char *value = fact(d, "boot");
+	const char *value = fact(d, "boot") ? fact(d, "boot") : fact(d, "boot_id");
+	const char *state = supervised(d, "state");
 	long pid;
 
 	id_format(&boot_id, boot);
 	if (value != NULL && strcmp(value, boot) != 0) {
-		d->state = STOPPED;
-		snprintf(d->why, sizeof(d->why), "has not run since this machine started");
+		set_state(d, STOPPED, "has not run since this machine started");
 		return;
 	}
-	value = fact(d, "pid");
+	if (state != NULL && strcmp(state, "ready") != 0) {
+		set_state(d, STOPPED, "is %.32s", state);
+		return;
+	}
+	value = supervised(d, "pid") ? supervised(d, "pid") : fact(d, "pid");
 	pid = value ? strtol(value, NULL, 10) : 0;
-	if (pid > 1 && (kill((pid_t)pid, 0) == 0 || errno == EPERM)) {
+	if (pid <= 1)
+		check_age(d);
+	else if (kill((pid_t)pid, 0) == 0 || errno == EPERM)
 		d->state = RUNNING;
-		return;
-	}
-	d->state = STOPPED;
-	snprintf(d->why, sizeof(d->why), "process %ld is gone", pid);
+	else
+		set_state(d, STOPPED, "process %ld is gone", pid);
+}
+
+/* What a daemon that lives says is wrong. */
+static void check_trouble(struct daemon *d)
+{
+	const char *error = fact(d, "error"), *last = fact(d, "last_error");
+	const char *value = fact(d, "connected");
+
+	if (value != NULL && strcmp(value, "no") == 0)
+		set_state(d, TROUBLED, "not connected%s%.90s", last && last[0] ? ": " : "", last ? last : "");
+	value = fact(d, "state");
+	if (value != NULL && strcmp(value, "failing") == 0)
+		set_state(d, TROUBLED, "failing%s%.90s", error && error[0] ? ": " : "", error ? error : "");
 }
 
 static void look(struct daemon *d, const struct places *places)
@@ -142,21 +205,26 @@ static void look(struct daemon *d, const struct places *places)
 	char path[1024];
 	int r;
 
-	snprintf(path, sizeof(path), "%s/%s/status", d->server ? places->server.run : places->agent.run, d->name);
+	snprintf(path, sizeof(path), "%s/%s", d->server ? places->server.run : places->agent.run, d->path);
 	r = read_file(d, path);
-	if (r == 0) {
-		split_facts(d);
-		check_fresh(d);
-	} else if (r == ITM_ENOENT) {
+	if (r == ITM_ENOENT && supervised(d, "state") == NULL) {
 		d->state = ABSENT;
-	} else {
-		d->state = STOPPED;
-		snprintf(d->why, sizeof(d->why), "its status cannot be read: %s", error_text(r));
+		return;
 	}
+	if (r != 0 && r != ITM_ENOENT) {
+		set_state(d, STOPPED, "its status cannot be read: %s", error_text(r));
+		return;
+	}
+	if (d->text != NULL)
+		split_facts(d);
+	check_fresh(d);
+	if (d->state == RUNNING)
+		check_trouble(d);
 }
 
-/* A part of the agent that left no file is missing when another part did. */
-static void expect_siblings(void)
+/* A part of the agent that left no file is missing when another part did; but
+ * a host that sends nothing anywhere needs no forwarder. */
+static void expect_siblings(const struct places *places)
 {
 	bool any[2] = { false, false };
 	size_t i;
@@ -164,17 +232,22 @@ static void expect_siblings(void)
 	for (i = 0; i < DAEMONS; i++)
 		any[daemons[i].server] |= daemons[i].state != ABSENT;
 	for (i = 0; i < DAEMONS; i++) {
-		if (daemons[i].state != ABSENT || !any[daemons[i].server] || strcmp(daemons[i].name, "server") == 0)
+		if (daemons[i].state != ABSENT || !any[daemons[i].server])
 			continue;
-		daemons[i].state = STOPPED;
-		snprintf(daemons[i].why, sizeof(daemons[i].why), "has not started");
+		if (strcmp(daemons[i].name, "forwarder") == 0 && places->agent.server[0] == '\0')
+			continue;
+		/* systemd may run the two daemons of a server by themselves. */
+		if (strcmp(daemons[i].name, "server") == 0)
+			continue;
+		set_state(&daemons[i], STOPPED, "has not started");
 	}
 }
 
 /* Facts that every daemon has are for the freshness check, not for reading. */
 static bool worth_showing(const char *key)
 {
-	return strcmp(key, "pid") != 0 && strcmp(key, "boot") != 0 && strcmp(key, "started_wall_ns") != 0 &&
+	return strcmp(key, "pid") != 0 && strcmp(key, "boot") != 0 && strcmp(key, "boot_id") != 0 &&
+	       strcmp(key, "wall_ns") != 0 && strcmp(key, "started_wall_ns") != 0 &&
 	       strcmp(key, "stopping") != 0 && strchr(key, '.') == NULL;
 }
 
@@ -197,7 +270,7 @@ static void print_fact(const struct fact *f)
 	printf("    ");
 	print_escaped(f->key);
 	printf(" ");
-	if (len > 8 && strcmp(f->key + len - 8, "_wall_ns") == 0) {
+	if (len > 8 && strcmp(f->key + len - 8, "_wall_ns") == 0 && strcmp(f->value, "0") != 0) {
 		when_format_wall(strtoll(f->value, NULL, 10), wall);
 		print_escaped(wall);
 	} else {
@@ -277,7 +350,7 @@ static int judge(void)
 
 	for (i = 0; i < DAEMONS; i++) {
 		present += daemons[i].state != ABSENT;
-		stopped += daemons[i].state == STOPPED;
+		stopped += daemons[i].state == STOPPED || daemons[i].state == TROUBLED;
 	}
 	return present == 0 ? EX_UNAVAILABLE : stopped > 0 ? 1 : 0;
 }
@@ -293,7 +366,7 @@ static int run(int argc, char **argv)
 		return status;
 	for (i = 0; i < DAEMONS; i++)
 		look(&daemons[i], &places);
-	expect_siblings();
+	expect_siblings(&places);
 	status = judge();
 	if (options.json)
 		show_json(status);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "format/block.h"
@@ -14,6 +15,8 @@
 enum {
 	HELD_BYTES_MAX = 64 << 20,       /* bytes of one group; the wire takes 8 MiB */
 	PROGRESS_UNITS = 1024,
+	REST_MAX = 64 << 20,             /* bytes looked at after a torn unit */
+	PATH_SIZE = 4096,
 };
 
 void walk_init(struct walk *w)
@@ -244,9 +247,62 @@ static int spool_unit(struct walk *w, struct walk_host *h, const struct unit *u,
 	return 0;
 }
 
+static void spool_path(const struct walk *w, const char *dir, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "%.3800s/%s", dir, w->origin);
+}
+
 static void name_spool_segment(struct walk *w, uint64_t segment)
 {
 	snprintf(w->origin, sizeof(w->origin), "seg-%016" PRIx64 ".itm", segment);
+}
+
+/* Could a unit begin here?  Only what we know, so that noise is not read on. */
+static bool unit_begins(const uint8_t *p, size_t len)
+{
+	struct unit u;
+
+	return ((p[0] >= UNIT_FRAME && p[0] <= UNIT_TOMBSTONE) || p[0] == UNIT_TORN) && p[2] == 0 && p[3] == 0 &&
+	       unit_decode(p, len, &u, NULL) == 0;
+}
+
+/* The unit at the start of rest says it is longer than the file.  A crash
+ * leaves that; but then nothing whole can follow, and the unit is not whole
+ * with the length that is there. */
+static const char *false_end(uint8_t *rest, size_t len)
+{
+	size_t payload = len - UNIT_HEADER_SIZE, i;
+	struct unit u;
+
+	/* It was being written, and is whole by now. */
+	if (unit_decode(rest, len, &u, NULL) == 0)
+		return NULL;
+	for (i = 1; i + UNIT_HEADER_SIZE <= len; i++)
+		if (unit_begins(rest + i, len - i))
+			return "the unit's length is wrong: whole units follow inside it";
+	for (i = 0; i < 4; i++)
+		rest[4 + i] = (uint8_t)(payload >> (8 * i));
+	if (unit_decode(rest, len, &u, NULL) == 0)
+		return "the unit's length is wrong";
+	return NULL;
+}
+
+/* The last file of a spool ends inside the unit at offset: torn, or altered? */
+static void check_end(struct walk *w, const char *path, uint64_t offset)
+{
+	struct buffer rest;
+	const char *reason;
+	struct stat st;
+
+	if (stat(path, &st) != 0 || (uint64_t)st.st_size < offset + UNIT_HEADER_SIZE)
+		return;
+	buffer_init(&rest, REST_MAX);
+	if (segment_read(path, offset, (size_t)((uint64_t)st.st_size - offset), &rest) == 0) {
+		reason = false_end(rest.data, rest.len);
+		if (reason != NULL)
+			flaw(w, offset, reason);
+	}
+	buffer_free(&rest);
 }
 
 /* The host a spool's first segment names. */
@@ -256,7 +312,7 @@ static int spool_owner(struct walk *w, const char *dir, struct id *out)
 	struct spool_place place = { 0 };
 	struct fault fault = { 0 };
 	struct segment_reader *segment;
-	char path[4096];
+	char path[PATH_SIZE];
 	struct unit u;
 	int r = 0;
 
@@ -266,7 +322,7 @@ static int spool_owner(struct walk *w, const char *dir, struct id *out)
 	spool_reader_next(reader, &u, &place, &fault);
 	spool_reader_free(reader);
 	name_spool_segment(w, place.segment);
-	snprintf(path, sizeof(path), "%.3800s/%s", dir, w->origin);
+	spool_path(w, dir, path);
 	segment = segment_reader_open(path, &r, &fault);
 	if (segment == NULL) {
 		flaw(w, fault.offset, fault.reason);
@@ -277,8 +333,9 @@ static int spool_owner(struct walk *w, const char *dir, struct id *out)
 	return 0;
 }
 
-static int read_spool(struct walk *w, struct walk_host *h, struct spool_reader *reader)
+static int read_spool(struct walk *w, struct walk_host *h, struct spool_reader *reader, const char *dir)
 {
+	char path[PATH_SIZE];
 	struct spool_place place;
 	struct fault fault;
 	struct unit u;
@@ -287,9 +344,12 @@ static int read_spool(struct walk *w, struct walk_host *h, struct spool_reader *
 	for (;;) {
 		fault = (struct fault){ .reason = "cannot be read" };
 		r = spool_reader_next(reader, &u, &place, &fault);
-		if (r == 0)
-			return 0;
 		name_spool_segment(w, place.segment);
+		if (r == 0) {
+			spool_path(w, dir, path);
+			check_end(w, path, place.offset);
+			return 0;
+		}
 		if (r == 1) {
 			spool_unit(w, h, &u, place.offset);
 			continue;
@@ -322,12 +382,12 @@ int walk_spool(struct walk *w, const char *dir)
 		spool_reader_free(reader);
 		return ITM_ENOMEM;
 	}
-	r = read_spool(w, h, reader);
+	r = read_spool(w, h, reader, dir);
 	spool_reader_free(reader);
 	return r;
 }
 
-static int spool_file(struct walk *w, struct segment_reader *reader)
+static int spool_file(struct walk *w, struct segment_reader *reader, const char *path)
 {
 	struct walk_host *h = host_of(w, &segment_reader_header(reader)->owner);
 	uint64_t number = segment_reader_header(reader)->number, offset;
@@ -339,10 +399,12 @@ static int spool_file(struct walk *w, struct segment_reader *reader)
 		return ITM_ENOMEM;
 	while ((r = segment_reader_next(reader, &u, &offset, &fault)) == 1)
 		spool_unit(w, h, &u, offset);
-	if (r == ITM_ETRUNC)
+	if (r == ITM_ETRUNC) {
 		verifier_torn(h->verifier, w->origin, number, offset);
-	else if (r < 0)
+		check_end(w, path, offset);
+	} else if (r < 0) {
 		verifier_broken(h->verifier, w->origin, &fault);
+	}
 	return 0;
 }
 
@@ -362,7 +424,7 @@ int walk_file(struct walk *w, const char *path)
 		return 0;
 	}
 	store = segment_reader_header(reader)->store;
-	r = store ? 0 : spool_file(w, reader);
+	r = store ? 0 : spool_file(w, reader, path);
 	segment_reader_close(reader);
 	return store ? store_segment(w, path, 0) : r;
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "terminal/text.h"
+#include "view/row.h"
 
 /* A screen of the largest size, each cell with a combining mark. */
 enum { TEXT_MAX = VT_COLUMNS_MAX * VT_ROWS_MAX * 8, LINE_TEXT_MAX = 1 << 20 };
@@ -57,7 +57,7 @@ void finder_line(struct finder *f, const struct vt_cell *cells, unsigned columns
 	if (f->query[0] == '\0')
 		return;
 	/* A line too long for the buffer is searched in pieces. */
-	if (text_row(&f->line, cells, columns) == 0 && wrapped)
+	if (row_put(&f->line, cells, columns, wrapped) == 0 && wrapped)
 		return;
 	f->scrolled += count_in(f, &f->line);
 	buffer_clear(&f->line);
@@ -66,12 +66,14 @@ void finder_line(struct finder *f, const struct vt_cell *cells, unsigned columns
 uint64_t finder_count(struct finder *f, const struct vt *v)
 {
 	unsigned y, rows = vt_rows(v), columns = vt_columns(v);
+	bool wrapped;
 
 	buffer_clear(&f->text);
 	for (y = 0; y < rows; y++) {
-		if (text_row(&f->text, vt_row(v, y), columns) != 0)
+		wrapped = vt_row_wrapped(v, y);
+		if (row_put(&f->text, vt_row(v, y), columns, wrapped) != 0)
 			break;
-		if (!vt_row_wrapped(v, y) && buffer_put_u8(&f->text, '\n') != 0)
+		if (!wrapped && buffer_put_u8(&f->text, '\n') != 0)
 			break;
 	}
 	return f->scrolled + count_in(f, &f->text);

@@ -8,6 +8,7 @@
 #include "terminal/text.h"
 #include "terminal/vt.h"
 #include "view/head.h"
+#include "view/row.h"
 #include "view/when.h"
 
 enum { NOTE_MAX = 1 << 20 }; /* bytes of one marker, escaped */
@@ -40,7 +41,7 @@ static void put_row(struct transcript *t, const struct vt_cell *cells, unsigned 
 {
 	if (!t->joined)
 		put_time(t, (int64_t)wall_ms * 1000000);
-	fail(t, text_row(t->out, cells, columns));
+	fail(t, row_put(t->out, cells, columns, wrapped));
 	if (!wrapped)
 		fail(t, buffer_put_u8(t->out, '\n'));
 	t->joined = wrapped;
@@ -179,6 +180,7 @@ static void put_marker(struct transcript *t, int64_t wall_ns, const struct recor
 {
 	struct buffer words;
 
+	put_screen(t);
 	buffer_init(&words, NOTE_MAX);
 	fail(t, buffer_put_text(&words, "marker: "));
 	fail(t, text_escape(&words, e->data, e->len));
@@ -208,9 +210,17 @@ static void put_numbers(struct transcript *t, int64_t wall_ns, const struct reco
 		else
 			snprintf(words, sizeof(words), "exit status %llu", n >> 8 & 0xff);
 		break;
+	case RECORD_COUNTED:
+		/* Stream 0 is the keyboard: counted by the thousand, said by itm sessions. */
+		if ((n & 3) == 0)
+			return;
+		snprintf(words, sizeof(words), "%llu bytes of %s seen, not stored", n >> 2,
+			 (n & 3) == 1 ? "output" : "error output");
+		break;
 	default:
 		return;
 	}
+	put_screen(t);
 	put_note(t, wall_ns, words);
 }
 
@@ -238,10 +248,6 @@ static int transcript_event(void *state, const struct source_event *event, struc
 	case RECORD_MARKER:
 		put_marker(t, event->wall_ns, e);
 		break;
-	case RECORD_EXIT:
-		put_screen(t);
-		put_numbers(t, event->wall_ns, e);
-		break;
 	default:
 		put_numbers(t, event->wall_ns, e);
 		break;
@@ -256,6 +262,7 @@ static int transcript_broken(void *state, const char *words, struct buffer *out)
 
 	t->out = out;
 	t->error = 0;
+	put_screen(t);
 	buffer_init(&text, NOTE_MAX);
 	fail(t, buffer_put_text(&text, "the record is broken here: "));
 	fail(t, text_escape(&text, words, strlen(words)));
