@@ -157,8 +157,10 @@ int stream_chunk(struct stream *s, struct evidence *e, const struct evidence_chu
 		return 0;
 	drop_ahead(s);
 	s->tail_changed_wall_ns = 0;
+	int result = read_chunk(s, e, c);
+	/* Afterwards: a block that filled up inside the chunk may have written the session as it was then. */
 	s->session_dirty = s->text_dirty = true;
-	return read_chunk(s, e, c);
+	return result;
 }
 
 static int tail_frame(void *context, const struct frame *f)
