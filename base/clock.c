@@ -131,7 +131,8 @@ int clock_parse(const char *text, int64_t *wall_ns)
 		if (parse_time(&p, &tm, &ms) != 0)
 			return ITM_EFORMAT;
 	}
-	if (*p != '\0' || year < 1970 || month < 1 || month > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+	/* 64 bits of nanoseconds end in 2262. */
+	if (*p != '\0' || year < 1970 || year > 2261 || month < 1 || month > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
 	    tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
 		return ITM_EFORMAT;
 	tm.tm_year = year - 1900;

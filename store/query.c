@@ -20,6 +20,8 @@ static int refuse(const struct input *in, size_t offset, const char *reason)
 /* Marks stay with their letter. */
 static bool is_word(uint32_t rune)
 {
+	if (rune < 0x80)
+		return (rune | 32) - 'a' < 26 || rune - '0' < 10;
 	return width_is_word(rune) || (rune >= 0x300 && width_of(rune) == 0);
 }
 
@@ -238,36 +240,50 @@ int query_parse(const char *text, size_t len, struct query *q, struct fault *fau
 
 /* ---- the full-text expression ---- */
 
+/* One word character of data, folded, appended to token while it fits.  The
+ * length of what was read, 0 when no word goes on here. */
+static size_t split_rune(const uint8_t *data, size_t len, char token[QUERY_TOKEN_MAX], size_t *count, bool *full)
+{
+	uint32_t rune;
+	uint8_t bytes[4];
+	unsigned used = utf8_decode(data, len, &rune);
+	if (used == 0 || !is_word(rune))
+		return 0;
+	unsigned n = utf8_encode(width_fold(rune), bytes);
+	*full = *full || *count + n > QUERY_TOKEN_MAX;
+	if (!*full) {
+		memcpy(token + *count, bytes, n);
+		*count += n;
+	}
+	return used;
+}
+
 int query_split(const char *text, size_t len, bool query, void *handle, query_emit *emit)
 {
 	const uint8_t *data = (const uint8_t *)text;
 	size_t pos = 0;
 	while (pos < len) {
 		char token[QUERY_TOKEN_MAX];
-		size_t count = 0, start = pos, end = pos;
+		size_t count = 0, start = pos;
 		bool full = false;
 		while (pos < len) {
-			uint32_t rune;
-			unsigned used = utf8_decode(data + pos, len - pos, &rune);
-			if (used == 0 || !is_word(rune))
+			uint8_t c = data[pos];
+			size_t used = 1;
+			if (c < 0x80 && !is_word(c))
 				break;
-			uint8_t bytes[4];
-			unsigned n = utf8_encode(width_fold(rune), bytes);
-			full = full || count + n > QUERY_TOKEN_MAX;
-			if (!full) {
-				memcpy(token + count, bytes, n);
-				count += n;
-			}
+			if (c < 0x80 && count < QUERY_TOKEN_MAX && !full)
+				token[count++] = (char)width_fold(c);
+			else
+				used = split_rune(data + pos, len - pos, token, &count, &full);
+			if (used == 0)
+				break;
 			pos += used;
-			end = pos;
 		}
-		if (end > start) {
-			int result = emit(handle, token, count, start, end, false);
-			if (result != 0)
-				return result;
-		} else {
+		int result = pos > start ? emit(handle, token, count, start, pos, false) : 0;
+		if (result != 0)
+			return result;
+		if (pos == start)
 			pos++;
-		}
 	}
 	return 0;
 }
@@ -335,8 +351,10 @@ static bool find_term(const struct query_term *t, const uint8_t *data, size_t le
 {
 	bool after_word = false, word_first = is_word(t->runes[0]);
 	for (size_t pos = 0; pos < len; ) {
-		uint32_t rune = 0xfffd;
-		unsigned used = utf8_decode(data + pos, len - pos, &rune);
+		uint32_t rune = data[pos];
+		unsigned used = rune < 0x80 ? 1 : utf8_decode(data + pos, len - pos, &rune);
+		if (used == 0)
+			rune = 0xfffd;
 		if (width_fold(rune) == t->runes[0] && !(word_first && after_word) &&
 		    term_at(t, data + pos, len - pos, match_len)) {
 			*start = pos;
