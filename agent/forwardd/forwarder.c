@@ -151,8 +151,10 @@ static const char *forwarder_welcome(struct forwarder *f, const struct forward_m
 static void forwarder_receipt(struct forwarder *f, const struct forward_message *m, uint16_t unit_type)
 {
 	struct receipt r;
-	if (unit_type == UNIT_RECEIPT && receipt_decode(m->payload, m->len, &r, NULL) == 0 && r.sequence > f->receipt)
+	if (unit_type == UNIT_RECEIPT && receipt_decode(m->payload, m->len, &r, NULL) == 0 && r.sequence > f->receipt) {
 		f->receipt = r.sequence;
+		walk_receipt(f->config->walk, r.sequence);
+	}
 	sealer_link_receipt(&f->sealer, unit_type, m->payload, m->len);
 }
 

@@ -10,6 +10,7 @@
 #include "format/block.h"
 #include "format/chunk.h"
 #include "format/frame.h"
+#include "format/receipt.h"
 #include "format/unit.h"
 #include "net/forward.h"
 #include "store/spool.h"
@@ -20,15 +21,18 @@ enum {
 	WALK_WORDS = 256,
 };
 
-struct walk_place { uint64_t sequence; struct spool_place after; int64_t wall_ns; };
+struct walk_place { uint64_t sequence; struct spool_place after; int64_t wall_ns; uint8_t hash[HASH_SIZE]; };
 
 struct walk {
 	struct spool_reader *reader;
 	struct spool_place next;         /* behind the unit read last */
 	struct buffer group;             /* units since the last block */
 	struct buffer frames;            /* u32 length, payload: seen, not covered, not sent */
-	uint64_t sequence;               /* blocks up to this one are the server's */
-	uint8_t hash[HASH_SIZE];
+	uint64_t sequence;               /* blocks up to this one need not be sent */
+	uint64_t server_sequence;        /* the server's last, and its hash */
+	uint8_t server_hash[HASH_SIZE];
+	uint64_t receipt;                /* the highest block with a receipt */
+	bool scanned;                    /* places and receipt are known up to here */
 	uint64_t block;                  /* block read last; 0 = none */
 	struct walk_place places[WALK_PLACES]; /* by sequence modulo WALK_PLACES */
 	char words[WALK_WORDS];
@@ -80,17 +84,60 @@ int64_t walk_wall_after(const struct walk *w, uint64_t sequence)
 	return p->sequence == sequence + 1 ? p->wall_ns : 0;
 }
 
+void walk_receipt(struct walk *w, uint64_t sequence)
+{
+	if (sequence > w->receipt)
+		w->receipt = sequence;
+}
+
+static void walk_see_receipt(struct walk *w, const struct unit *u)
+{
+	struct receipt r;
+	if (receipt_decode(u->payload, u->len, &r, NULL) == 0)
+		walk_receipt(w, r.sequence);
+}
+
+static void walk_remember(struct walk *w, const struct block *b)
+{
+	struct walk_place *p = &w->places[b->sequence % WALK_PLACES];
+	*p = (struct walk_place){ .sequence = b->sequence, .after = w->next, .wall_ns = b->wall_ns };
+	block_hash(b, p->hash);
+}
+
+/* Once, at the first connection: where the blocks are and which of them have
+ * receipts.  What is broken is met again, and reported, when it is to be sent. */
+static void walk_scan(struct walk *w)
+{
+	struct unit u;
+	struct spool_place place;
+	struct fault fault;
+	struct block b;
+	if (w->scanned || spool_reader_seek(w->reader, 0, 0) != 0)
+		return;
+	while (spool_reader_next(w->reader, &u, &place, &fault) == 1) {
+		w->next = (struct spool_place){ place.segment, place.offset + u.size };
+		if (u.type == UNIT_RECEIPT)
+			walk_see_receipt(w, &u);
+		if (u.type == UNIT_BLOCK && block_decode(u.payload, u.len, &b, NULL) == 0)
+			walk_remember(w, &b);
+	}
+	w->scanned = true;
+}
+
 int walk_resume(struct walk *w, uint64_t sequence, const uint8_t hash[HASH_SIZE])
 {
-	const struct walk_place *p = &w->places[sequence % WALK_PLACES];
-	w->sequence = sequence;
-	memcpy(w->hash, hash, HASH_SIZE);
+	walk_scan(w);
+	w->server_sequence = sequence;
+	memcpy(w->server_hash, hash, HASH_SIZE);
+	w->sequence = w->receipt < sequence ? w->receipt : sequence;
 	buffer_clear(&w->group);
 	buffer_clear(&w->frames);
-	/* The block itself is read again where its place is not known: only then
-	 * has its hash to be compared (it was, when the place was learnt). */
-	if (sequence != 0 && p->sequence == sequence) {
-		w->block = sequence;
+	const struct walk_place *p = &w->places[w->sequence % WALK_PLACES];
+	/* Read again from the start if the place is forgotten, or the block there
+	 * is another than the server's: walk_next says so then. */
+	if (w->sequence != 0 && p->sequence == w->sequence &&
+	    (w->sequence != sequence || memcmp(p->hash, hash, HASH_SIZE) == 0)) {
+		w->block = w->sequence;
 		return spool_reader_seek(w->reader, p->after.segment, p->after.offset);
 	}
 	w->block = 0;
@@ -161,13 +208,11 @@ static int walk_keep_unit(struct walk *w, const struct unit *u, const struct spo
 	return ITM_ELIMIT;
 }
 
-/* A block that the server has: compare, and pass over. */
-static int walk_pass(struct walk *w, const struct block *b)
+static int walk_compare(struct walk *w, const struct block *b)
 {
 	uint8_t hash[HASH_SIZE];
 	block_hash(b, hash);
-	buffer_clear(&w->group);
-	if (b->sequence != w->sequence || memcmp(hash, w->hash, HASH_SIZE) == 0)
+	if (b->sequence != w->server_sequence || memcmp(hash, w->server_hash, HASH_SIZE) == 0)
 		return 0;
 	snprintf(w->words, sizeof w->words, "FORK: the server has another block %" PRIu64, b->sequence);
 	return ITM_EBUSY;
@@ -185,15 +230,17 @@ static int walk_block(struct walk *w, const struct unit *u, const struct spool_p
 		return rc;
 	}
 	w->block = b.sequence;
-	if (b.sequence <= w->sequence) {
-		rc = walk_pass(w, &b);
-		if (rc == 0)
-			w->places[b.sequence % WALK_PLACES] = (struct walk_place){ b.sequence, w->next, b.wall_ns };
+	walk_remember(w, &b);
+	rc = walk_compare(w, &b);
+	if (rc != 0)
 		return rc;
+	if (b.sequence <= w->sequence) {
+		buffer_clear(&w->group);
+		return 0;
 	}
-	if (b.sequence != w->sequence + 1) {
+	if (b.sequence != w->sequence + 1 && b.sequence > w->server_sequence + 1) {
 		snprintf(w->words, sizeof w->words, "GAP: the spool goes on with block %" PRIu64 ", the server has %" PRIu64,
-			 b.sequence, w->sequence);
+			 b.sequence, w->server_sequence);
 		return ITM_ENOENT;
 	}
 	rc = walk_keep_unit(w, u, place);
@@ -203,8 +250,6 @@ static int walk_block(struct walk *w, const struct unit *u, const struct spool_p
 		return rc;
 	buffer_clear(&w->group);
 	w->sequence = b.sequence;
-	block_hash(&b, w->hash);
-	w->places[b.sequence % WALK_PLACES] = (struct walk_place){ b.sequence, w->next, b.wall_ns };
 	*message = (struct walk_message){ .group = true, .sequence = b.sequence, .wall_ns = b.wall_ns };
 	return 1;
 }
@@ -223,7 +268,10 @@ static int walk_unit(struct walk *w, const struct unit *u, const struct spool_pl
 		return walk_keep_unit(w, u, place);
 	case UNIT_BLOCK:
 		return walk_block(w, u, place, out, message);
-	default: /* receipts, notes: the host's own */
+	case UNIT_RECEIPT:
+		walk_see_receipt(w, u);
+		return 0;
+	default: /* notes: the host's own */
 		return 0;
 	}
 }

@@ -16,8 +16,12 @@ struct walk *walk_new(const char *spool_dir);            /* owned */
 void walk_free(struct walk *w);
 /* Bytes up to here are durable: from the sealer. */
 void walk_limit(struct walk *w, uint64_t segment, uint64_t offset);
-/* Go on after block `sequence` (0: from the first), whose hash the server has. */
+/* The server has the blocks up to `sequence` (0: none), the last of them with
+ * this hash.  Go on after it, or after the last block with a receipt if that
+ * is earlier: the server answers again for what it has. */
 int walk_resume(struct walk *w, uint64_t sequence, const uint8_t hash[HASH_SIZE]);
+/* A receipt for block `sequence` came by (those in the spool are seen anyway). */
+void walk_receipt(struct walk *w, uint64_t sequence);
 
 /* What walk_next appended. */
 struct walk_message {
