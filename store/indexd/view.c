@@ -84,14 +84,18 @@ static uint32_t meta_number(const struct record_event *e, const char *key, uint3
 	return *end == '\0' && n <= UINT32_MAX ? (uint32_t)n : fallback;
 }
 
+/* What the shell was told to do: its words without its own name and -c.  A
+ * login shell was told nothing. */
 static void meta_command(const struct record_event *e, char *out, size_t size)
 {
 	struct buffer text;
 	char value[4096];
 	buffer_init(&text, size * 8);
-	for (size_t n = 0; text.len < size; n++) {
+	for (size_t n = 1; text.len < size; n++) {
 		int len = meta_get((const char *)e->data, e->len, "argv", n, value, sizeof value);
-		if (len < 0 || (n > 0 && buffer_put_u8(&text, ' ') != 0) ||
+		if (n == 1 && len == 2 && memcmp(value, "-c", 2) == 0)
+			continue;
+		if (len < 0 || (text.len > 0 && buffer_put_u8(&text, ' ') != 0) ||
 		    text_escape(&text, value, (size_t)len) != 0)
 			break;
 	}
