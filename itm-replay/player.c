@@ -13,6 +13,7 @@ enum {
 	SLICE_BYTES = 4 << 20,
 	SLICE_EVENTS = 20000,
 	SLICE_FIND_EVENTS = 500,  /* each looks at the whole screen */
+	WORDS_US = 4000000,       /* how long a message stays while it plays */
 	BROKEN_MAX = 10000,       /* a source that only fails must not hold us for ever */
 };
 
@@ -41,6 +42,7 @@ struct player {
 	bool found;
 	uint64_t found_ms, count;    /* FIND*: last hit; count before this event */
 	char words[160];
+	uint64_t words_left_us;      /* of the viewer's time */
 };
 
 static void on_line(void *context, const struct vt_cell *cells, unsigned columns, bool wrapped)
@@ -59,6 +61,7 @@ static void say(struct player *p, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(p->words, sizeof(p->words), format, ap);
 	va_end(ap);
+	p->words_left_us = WORDS_US;
 }
 
 /* Have the next event at hand.  False: there is none now. */
@@ -401,6 +404,11 @@ int64_t player_advance(struct player *p, uint64_t dt_us)
 {
 	if (p->job != JOB_NONE)
 		return advance_job(p);
+	if (!p->paused) {
+		p->words_left_us -= dt_us < p->words_left_us ? dt_us : p->words_left_us;
+		if (p->words_left_us == 0)
+			p->words[0] = '\0';
+	}
 	if (p->live)
 		return advance_live(p);
 	if (p->paused)
