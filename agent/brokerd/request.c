@@ -26,6 +26,7 @@ enum {
 	UID_MAX = 64,            /* of one uid; a trial with 129 idle ones delayed a login by 7 s */
 	PAM_MAX = 512,
 	DEAF_MS = 50,
+	LINES_MAX = 10,          /* refusals logged in one second */
 };
 
 enum state {
@@ -79,10 +80,24 @@ static void finish(struct request *r)
 	free(r);
 }
 
+/* Anybody may knock as often as he likes, so not every refusal gets a line. */
+static void count_refused(struct request_table *t, const struct fdpass_peer *peer, const char *why)
+{
+	int64_t now = loop_now_ms();
+	t->refused++;
+	if (now - t->refused_since_ms >= 1000) {
+		if (t->refused_lines > LINES_MAX)
+			log_info("refused: %u more", t->refused_lines - LINES_MAX);
+		t->refused_since_ms = now;
+		t->refused_lines = 0;
+	}
+	if (t->refused_lines++ < LINES_MAX)
+		log_info("refused: uid %u, process %d: %s", (unsigned)peer->uid, (int)peer->pid, why);
+}
+
 static void refuse(struct request *r, const char *why)
 {
-	r->table->refused++;
-	log_info("refused: uid %u, process %d: %s", (unsigned)r->peer.uid, (int)r->peer.pid, why);
+	count_refused(r->table, &r->peer, why);
 	finish(r);
 }
 
@@ -252,10 +267,10 @@ static void record(struct request *r, const struct decide *d)
 }
 
 /* The stub must be ours, and still be the process that connected. */
-static bool is_stub(const struct request *r)
+static bool is_stub(const struct request_table *t, const struct fdpass_peer *peer)
 {
-	struct pollfd p = { .fd = r->peer.pidfd, .events = POLLIN };
-	return peer_runs(r->peer.pid, r->table->stub) && poll(&p, 1, 0) == 0;
+	struct pollfd p = { .fd = peer->pidfd, .events = POLLIN };
+	return peer_runs(peer->pid, t->stub) && poll(&p, 1, 0) == 0;
 }
 
 static void shell_came(struct request *r, size_t len)
@@ -268,7 +283,7 @@ static void shell_came(struct request *r, size_t len)
 		return;
 	}
 	decide_shell(t->scope, t->logins, t->sessions, r->peer.pid, r->peer.uid, &d);
-	if (!is_stub(r)) {
+	if (!is_stub(t, &r->peer)) {
 		refuse(r, "not our itm-shell");
 		return;
 	}
@@ -364,12 +379,26 @@ static void message_came(void *context)
 		shell_came(r, (size_t)n);
 }
 
-static size_t count_of(const struct request_table *t, enum request_kind kind, uid_t uid)
+/* The requests of one uid are bounded; at the bound the one that has been
+ * silent longest makes room.  Refusing the new one instead would let a user
+ * who stops 64 stubs of his own get a best-effort shell that isn't recorded. */
+static bool make_room(struct request_table *t, enum request_kind kind, uid_t uid)
 {
-	size_t n = 0;
-	for (const struct request *r = t->first; r != NULL; r = r->next)
-		n += r->kind == kind && r->peer.uid == uid;
-	return n;
+	size_t count = 0;
+	struct request *silent = NULL;
+	for (struct request *r = t->first; r != NULL; r = r->next) {
+		if (r->kind != kind || r->peer.uid != uid)
+			continue;
+		count++;
+		if (r->state == READING)
+			silent = r; /* newest first: the last one is the oldest */
+	}
+	if (count < (kind == REQUEST_PAM ? PAM_MAX : UID_MAX))
+		return true;
+	if (silent == NULL)
+		return false;
+	refuse(silent, "makes room for another");
+	return true;
 }
 
 static void accept_one(struct request_table *t, enum request_kind kind, int fd)
@@ -379,11 +408,11 @@ static void accept_one(struct request_table *t, enum request_kind kind, int fd)
 		close(fd);
 		return;
 	}
-	struct request *r = NULL;
-	if (count_of(t, kind, peer.uid) < (kind == REQUEST_PAM ? PAM_MAX : UID_MAX))
-		r = calloc(1, sizeof *r);
+	const char *why = kind == REQUEST_SHELL && !is_stub(t, &peer) ? "not our itm-shell"
+		: !make_room(t, kind, peer.uid) ? "too many at once" : NULL;
+	struct request *r = why == NULL ? calloc(1, sizeof *r) : NULL;
 	if (r == NULL) {
-		t->refused++;
+		count_refused(t, &peer, why != NULL ? why : "no memory");
 		close(peer.pidfd);
 		close(fd);
 		return;

@@ -34,6 +34,8 @@ struct request_table {
 	struct session_table *sessions;
 	const char *stub, *recorder; /* programs */
 	uint64_t served, refused, unrecorded;
+	int64_t refused_since_ms;
+	unsigned refused_lines;  /* since then */
 	int64_t deaf_until_ms;   /* out of descriptors or at the limit: not accepting before then; 0 = accepting */
 	uint8_t packet[MESSAGE_MAX];
 	struct message_shell shell;  /* the one being looked at */
