@@ -203,44 +203,104 @@ void stream_no_tail(struct stream *s)
 	s->session_dirty = s->text_dirty = true;
 }
 
-/* Replaceable text: lines in no final block, and what is on the screen. */
-struct live { struct stream *s; struct tblock block; int error; };
+/* Replaceable text: lines in no final block, and what is on the screen; what
+ * only the tail knows apart from what is signed. */
+enum { KNOWN_MAX = 2048 };
+struct live {
+	struct stream *s;
+	struct tblock block[2];          /* signed, provisional */
+	uint64_t known[KNOWN_MAX];       /* lines that are on the signed screen */
+	size_t known_count;
+	int error;
+};
 
-static void live_block(struct live *w)
+static uint64_t line_hash(const struct lines_line *line)
 {
-	if (w->error == 0 && w->block.count > 0)
-		w->error = index_write_block(w->s->x, w->s->row, true, w->s->has_ahead, &w->block);
-	tblock_clear(&w->block);
+	uint64_t h = 0xcbf29ce484222325u ^ line->time_ms * 0x9e3779b97f4a7c15u; /* FNV-1a */
+	for (size_t i = 0; i < line->len; i++)
+		h = (h ^ (uint8_t)line->text[i]) * 0x100000001b3u;
+	return h;
 }
 
-static void live_line(void *context, const struct lines_line *line)
+static void know_line(void *context, const struct lines_line *line)
 {
 	struct live *w = context;
+	if (w->known_count < KNOWN_MAX)
+		w->known[w->known_count++] = line_hash(line);
+}
+
+static void live_block(struct live *w, bool provisional)
+{
+	struct tblock *t = &w->block[provisional];
+	if (w->error == 0 && t->count > 0)
+		w->error = index_write_block(w->s->x, w->s->row, true, provisional, t);
+	tblock_clear(t);
+}
+
+static void live_put(struct live *w, bool provisional, const struct lines_line *line)
+{
 	if (w->error == 0)
-		w->error = tblock_add(&w->block, line->time_ms, line->raw, line->text, line->len);
-	if (tblock_full(&w->block))
-		live_block(w);
+		w->error = tblock_add(&w->block[provisional], line->time_ms, line->raw, line->text, line->len);
+	if (tblock_full(&w->block[provisional]))
+		live_block(w, provisional);
+}
+
+static void signed_line(void *context, const struct lines_line *line)
+{
+	live_put(context, false, line);
+}
+
+static void ahead_line(void *context, const struct lines_line *line)
+{
+	struct live *w = context;
+	uint64_t hash = line_hash(line);
+	bool known = false;
+	for (size_t i = 0; i < w->known_count && !known; i++)
+		known = w->known[i] == hash;
+	live_put(w, !known, line);
+}
+
+static void block_lines(struct live *w, const struct tblock *t, lines_each *each)
+{
+	struct tblock_line line;
+	size_t n = 0, offset = 0;
+	while (tblock_next(t, &n, &offset, &line))
+		each(w, &(struct lines_line){ line.time_ms, line.raw, line.text, line.len });
+}
+
+static void screen_lines(struct live *w, const struct view *v, lines_each *each)
+{
+	int result = v->lines != NULL ? lines_peek(v->lines, each, w) : 0;
+	if (w->error == 0)
+		w->error = result;
 }
 
 static int write_live(struct stream *s)
 {
-	const struct view *v = s->has_ahead ? &s->ahead : &s->sealed;
-	struct live w = { .s = s };
-	w.error = index_write_drop_live(s->x, s->row);
-	if (v->session.ended)
-		return w.error;
-	tblock_init(&w.block);
-	struct tblock_line line;
-	size_t n = 0, offset = 0;
-	while (tblock_next(&v->block, &n, &offset, &line))
-		live_line(&w, &(struct lines_line){ line.time_ms, line.raw, line.text, line.len });
-	if (v->lines != NULL && w.error == 0) {
-		int result = lines_peek(v->lines, live_line, &w);
-		w.error = w.error != 0 ? w.error : result;
+	int result = index_write_drop_live(s->x, s->row);
+	if (result != 0 || s->sealed.session.ended)
+		return result;
+	struct live *w = calloc(1, sizeof *w);
+	if (w == NULL)
+		return ITM_ENOMEM;
+	w->s = s;
+	tblock_init(&w->block[0]);
+	tblock_init(&w->block[1]);
+	block_lines(w, &s->sealed.block, signed_line);
+	if (s->has_ahead) {
+		screen_lines(w, &s->sealed, know_line);
+		block_lines(w, &s->ahead.block, ahead_line);
+		screen_lines(w, &s->ahead, ahead_line);
+	} else {
+		screen_lines(w, &s->sealed, signed_line);
 	}
-	live_block(&w);
-	tblock_free(&w.block);
-	return w.error;
+	live_block(w, false);
+	live_block(w, true);
+	result = w->error;
+	tblock_free(&w->block[0]);
+	tblock_free(&w->block[1]);
+	free(w);
+	return result;
 }
 
 int stream_write(struct stream *s, uint64_t now_ms)

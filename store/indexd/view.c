@@ -47,17 +47,9 @@ int view_copy(struct view *to, const struct view *from, void (*full)(void *conte
 	to->context = context;
 	to->lines = NULL;
 	tblock_init(&to->block);
-	struct tblock_line line;
-	size_t n = 0, offset = 0;
-	while (tblock_next(&from->block, &n, &offset, &line))
-		if (tblock_add(&to->block, line.time_ms, line.raw, line.text, line.len) != 0)
-			goto fail;
 	if (from->lines != NULL && (to->lines = lines_copy(from->lines, on_line, to)) == NULL)
-		goto fail;
+		return ITM_ENOMEM;
 	return 0;
-fail:
-	view_free(to);
-	return ITM_ENOMEM;
 }
 
 /* One value as text that is safe to list; cut to fit. */

@@ -30,7 +30,7 @@ struct view {
 void view_init(struct view *v, const struct id *host, const struct id *stream,
 	       void (*full)(void *context, struct view *v), void *context);
 void view_free(struct view *v);
-/* Deep copy into an uninitialised one.  0 or ITM_ENOMEM. */
+/* Deep copy into an uninitialised one, with an empty block.  0 or ITM_ENOMEM. */
 int view_copy(struct view *to, const struct view *from, void (*full)(void *context, struct view *v), void *context);
 
 /* A chunk's events.  0 or ITM_E*: what came before the bad place counts. */

@@ -160,6 +160,15 @@ static void test_tail(void **state)
 	fakestore_frame(&b->f, &s);
 	pass(b);
 	expect(b, "annual", 1, 1);
+	expect(b, "quarterly", 2, 0);
+	/* A chunk and more of the tail in one go. */
+	fakestore_chunk(&b->f, &s, 0);
+	fakestore_out(&s, 500, "weekly\r\n\r\n\r\n\r\n\r\n\r\n\r\n");
+	fakestore_frame(&b->f, &s);
+	pass(b);
+	expect(b, "quarterly", 2, 0);
+	expect(b, "annual", 1, 0);
+	expect(b, "weekly", 1, 1);
 	fakestore_chunk(&b->f, &s, CHUNK_END);
 	pass(b);
 	expect(b, "quarterly", 2, 0);
