@@ -169,6 +169,21 @@ static void test_tail(void **state)
 	expect(b, "quarterly", 2, 0);
 	expect(b, "annual", 1, 0);
 	expect(b, "weekly", 1, 1);
+	/* A tail that said something else than what is signed then. */
+	fakestore_out(&s, 600, "genuine\r\n");
+	buffer_clear(&s.run);
+	s.run_last_ms = 0;
+	assert_int_equal(record_put(&s.run, &s.run_last_ms, 600, RECORD_OUT, 9, "forgery\r\n"), 0);
+	fakestore_frame(&b->f, &s);
+	pass(b);
+	expect(b, "forgery", 1, 1);
+	fakestore_chunk(&b->f, &s, 0);
+	fakestore_out(&s, 700, "afterwards");
+	fakestore_frame(&b->f, &s);
+	pass(b);
+	expect(b, "forgery", 0, 0);
+	expect(b, "genuine", 1, 0);
+	expect(b, "afterwards", 1, 1);
 	fakestore_chunk(&b->f, &s, CHUNK_END);
 	pass(b);
 	expect(b, "quarterly", 2, 0);
