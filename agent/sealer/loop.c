@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/sealer/courier.h"
 #include "agent/sealer/report.h"
 #include "agent/sealer/slot.h"
 #include "base/fdpass.h"
@@ -31,10 +32,10 @@ static const char slot_key[] = "slot", forwarder_key[] = "forwarder", own_name[]
 struct loop {
 	struct loop_config *config;
 	struct sealer *sealer;
-	int epoll, control, signals, forwarder, slot_fd;
+	int epoll, control, signals, slot_fd;
+	struct courier courier;
 	bool began, stopping, reading;
 	int64_t offer_at_ms;
-	uint64_t told_segment, told_offset;  /* to the forwarder */
 	struct report report;
 	struct early { struct id id; int fd; } *early; /* recorders' sockets that came before the sealer was open */
 	size_t early_count;
@@ -194,66 +195,6 @@ static int add_early(struct loop *l, const struct id *id, int fd)
 	return 0;
 }
 
-/* ---- forwarder ---- */
-
-static void close_forwarder(struct loop *l)
-{
-	if (l->forwarder < 0)
-		return;
-	unwatch(l, l->forwarder);
-	close(l->forwarder);
-	l->forwarder = -1;
-}
-
-static void tell_forwarder(struct loop *l, bool again)
-{
-	uint64_t segment, offset;
-	if (l->forwarder < 0)
-		return;
-	sealer_durable(l->sealer, &segment, &offset);
-	if (!again && segment == l->told_segment && offset == l->told_offset)
-		return;
-	int r = send_numbers(l->forwarder, MESSAGE_DURABLE, segment, offset);
-	if (r == 0) {
-		l->told_segment = segment;
-		l->told_offset = offset;
-	} else if (r == ITM_ECLOSED) {
-		close_forwarder(l);
-	} /* full: the next one says more anyway */
-}
-
-static void set_forwarder(struct loop *l, int fd)
-{
-	close_forwarder(l);
-	if (watch(l, fd, &l->forwarder) != 0) {
-		close(fd);
-		return;
-	}
-	l->forwarder = fd;
-	tell_forwarder(l, true);
-}
-
-static void read_forwarder(struct loop *l)
-{
-	for (int i = 0; i < 256 && l->forwarder >= 0; i++) {
-		const uint8_t *payload;
-		size_t len;
-		ssize_t n = fdpass_recv(l->forwarder, l->message, MESSAGE_MAX, NULL, NULL);
-		if (n == ITM_ESYS && errno == EAGAIN)
-			return;
-		if (n < 0 || message_decode_bytes(l->message, (size_t)n, MESSAGE_RECEIPTS, &payload, &len, NULL) != 0 ||
-		    len < 2) {
-			if (n != ITM_ECLOSED)
-				log_error("bad message from the forwarder; dropped");
-			close_forwarder(l);
-			return;
-		}
-		int r = sealer_receipt(l->sealer, (uint16_t)(payload[0] | payload[1] << 8), payload + 2, len - 2);
-		if (r != 0)
-			log_error("a receipt that is not believed: %s", error_text(r));
-	}
-}
-
 /* ---- control ---- */
 
 static int take_slot(struct loop *l, int fd)
@@ -290,12 +231,9 @@ static int take_kept(struct loop *l, const struct supervisor_message *m, int fd)
 		return take_slot(l, fd);
 	if (strcmp(m->key, forwarder_key) != 0)
 		return take_stream(l, m, fd);
-	if (l->sealer != NULL) {
-		set_forwarder(l, fd);
-	} else {
-		close_forwarder(l);
-		l->forwarder = fd;
-	}
+	courier_set(&l->courier, l->epoll, fd);
+	if (l->sealer != NULL)
+		courier_tell(&l->courier, l->sealer);
 	return 0;
 }
 
@@ -373,8 +311,9 @@ static int serve_event(struct loop *l, const struct epoll_event *e)
 {
 	if (e->data.ptr == &l->control)
 		return serve_control(l);
-	if (e->data.ptr == &l->forwarder) {
-		read_forwarder(l);
+	if (e->data.ptr == &l->courier) {
+		if (l->sealer != NULL) /* before that, epoll tells again */
+			courier_read(&l->courier, l->sealer, l->message);
 		return 0;
 	}
 	if (e->data.ptr == &l->signals) {
@@ -406,7 +345,7 @@ static int turn(struct loop *l)
 	if (r != 0)
 		return r;
 	answer_streams(l);
-	tell_forwarder(l, false);
+	courier_tell(&l->courier, l->sealer);
 	poll_streams(l);
 	if (l->control < 0) {
 		if (now_ms() >= l->offer_at_ms)
@@ -460,11 +399,6 @@ static int open_sealer(struct loop *l)
 		st->resuming = true;
 		(void)send_numbers(st->sock, MESSAGE_RESUME_FROM, st->accepted, 0);
 	}
-	if (r == 0 && l->forwarder >= 0) {
-		int fd = l->forwarder;
-		l->forwarder = -1;
-		set_forwarder(l, fd);
-	}
 	return r ? r : supervisor_ready(l->control);
 }
 
@@ -494,7 +428,7 @@ static void close_loop(struct loop *l)
 		close(l->early[i].fd);
 	free(l->early);
 	free(l->message);
-	close_forwarder(l);
+	courier_close(&l->courier);
 	const int fds[] = { l->slot_fd, l->signals, l->epoll, l->control };
 	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
 		if (fds[i] >= 0)
@@ -504,7 +438,7 @@ static void close_loop(struct loop *l)
 int loop_run(struct loop_config *config)
 {
 	struct loop l = { .config = config, .epoll = -1, .control = SUPERVISOR_CONTROL_FD, .signals = -1,
-			  .forwarder = -1, .slot_fd = -1, .reading = true };
+			  .courier = { .fd = -1 }, .slot_fd = -1, .reading = true };
 	int r = open_loop(&l);
 	if (r == 0)
 		r = await_begin(&l);
@@ -517,7 +451,7 @@ int loop_run(struct loop_config *config)
 	if (l.sealer != NULL && l.stopping && r == 0) {
 		r = sealer_stop(l.sealer, STOP_PATIENCE_MS);
 		answer_streams(&l);
-		tell_forwarder(&l, false);
+		courier_tell(&l.courier, l.sealer);
 		(void)report_publish(&l.report, l.sealer, config->status_path, INT64_MAX);
 		log_info("stopped: %s", r == 0 ? "all is signed" : error_text(r));
 	}

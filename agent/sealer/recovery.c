@@ -90,7 +90,7 @@ static int take_checkpoint(struct recovery *r, const struct unit *u)
 	if (r->has_block)
 		r->block = block;
 	r->receipt = receipt;
-	r->digest_count = 0;
+	r->digest_count = r->chunk_bytes = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct id id;
 		reader_copy(&p, id.bytes, ID_SIZE);
@@ -142,6 +142,7 @@ static int take_chunk(struct recovery *r, const struct unit *u, struct fault *fa
 	if (e != 0)
 		return e;
 	r->digest_count++;
+	r->chunk_bytes += u->len;
 	s->chunk = c.number;
 	s->frame = c.last_frame;
 	if (s->last_frame <= c.last_frame) {
@@ -158,7 +159,7 @@ static int take_block(struct recovery *r, const struct unit *u, struct fault *fa
 	if (e != 0)
 		return e;
 	r->has_block = true;
-	r->digest_count = 0;
+	r->digest_count = r->chunk_bytes = 0;
 	return 0;
 }
 

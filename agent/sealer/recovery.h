@@ -28,6 +28,7 @@ struct recovery {
 	uint64_t receipt;            /* highest sequence the server answered for */
 	uint8_t (*digests)[HASH_SIZE];
 	size_t digest_count;
+	size_t chunk_bytes;          /* of the chunks behind the last block */
 	struct recovery_stream *streams; /* in the order they were met */
 	bool torn;
 	struct spool_place torn_at;

@@ -7,12 +7,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/sealer/chain.h"
-#include "agent/sealer/ledger.h"
 #include "agent/sealer/recovery.h"
+#include "agent/sealer/restore.h"
+#include "agent/sealer/sealer_state.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/reader.h"
 #include "format/receipt.h"
 
 enum {
@@ -26,30 +25,6 @@ enum {
 	RETRY_FIRST_MS = 200, RETRY_MAX_MS = 2000,
 	WAIT_MAX_MS = 60 * 1000,
 	PAYLOAD_MAX = UNIT_PAYLOAD_MAX,
-};
-
-struct sealer {
-	struct sealer_config config;
-	const struct sealer_clock *clock;
-	struct spool *spool;
-	struct chain chain;
-	struct ledger ledger;
-	struct stream *streams;
-	size_t stream_count;
-	uint8_t (*digests)[HASH_SIZE];   /* of chunks in no block */
-	size_t digest_count, flying_count;
-	size_t chunk_bytes;              /* of those chunks */
-	struct buffer payload;           /* scratch for one unit */
-	int64_t dirty_ms;                /* first thing not synced; 0 = nothing */
-	size_t dirty_bytes;              /* of runs since then */
-	int64_t block_due_ms;            /* 0 = no activity since the last block */
-	int64_t last_block_ms;
-	int64_t next_segment_ms;         /* not before: the last try failed */
-	bool checkpoint_due, no_log_key_said;
-	bool failing;
-	int64_t retry_at_ms, retry_pause_ms;
-	char error[128];
-	uint64_t frames, chunks, blocks, bad_frames, lost_bytes;
 };
 
 static int64_t system_now_ms(void)
@@ -77,7 +52,12 @@ static void block_within(struct sealer *s, int64_t ms)
 
 /* ---- units into the spool's queue ---- */
 
-static int make_chunk(struct sealer *s, struct stream *st)
+bool sealer_group_full(const struct sealer *s)
+{
+	return s->digest_count >= BLOCK_CHUNKS_DUE || s->chunk_bytes >= BLOCK_BYTES_DUE;
+}
+
+int sealer_make_chunk(struct sealer *s, struct stream *st)
 {
 	if (s->digest_count == BLOCK_CHUNKS_MAX)
 		return ITM_ELIMIT;
@@ -98,12 +78,12 @@ static int make_chunk(struct sealer *s, struct stream *st)
 	s->chunks++;
 	mark_dirty(s, 0);
 	block_within(s, s->config.block_interval_ms);
-	if (s->digest_count >= BLOCK_CHUNKS_DUE || s->chunk_bytes >= BLOCK_BYTES_DUE)
+	if (sealer_group_full(s))
 		block_within(s, 0);
 	return 0;
 }
 
-static int append_payload(struct sealer *s, uint8_t type)
+int sealer_append(struct sealer *s, uint8_t type)
 {
 	int r = spool_append(s->spool, type, 1, s->payload.data, s->payload.len);
 	if (r == 0)
@@ -111,7 +91,7 @@ static int append_payload(struct sealer *s, uint8_t type)
 	return r;
 }
 
-static int append_checkpoint(struct sealer *s)
+int sealer_append_checkpoint(struct sealer *s)
 {
 	struct recovery_position *position = calloc(s->stream_count ? s->stream_count : 1, sizeof *position);
 	size_t n = 0;
@@ -127,7 +107,7 @@ static int append_checkpoint(struct sealer *s)
 	int r = recovery_put_checkpoint(&s->payload, s->chain.has_last ? &s->chain.last : NULL,
 					s->ledger.receipt, position, n);
 	free(position);
-	return r ? r : append_payload(s, UNIT_CHECKPOINT);
+	return r ? r : sealer_append(s, UNIT_CHECKPOINT);
 }
 
 static void fail(struct sealer *s)
@@ -159,12 +139,13 @@ static void block_is_durable(struct sealer *s)
 	for (struct stream *st = s->streams; st != NULL; st = st->next)
 		if (stream_pending(st))
 			block_within(s, s->config.block_interval_ms);
-	if (left > 0)
+	if (left > 0 || s->cut_short)
 		block_within(s, 0);
+	s->cut_short = false;
 }
 
 /* 0: durable.  1: not now.  ITM_E*: can't go on. */
-static int sync_all(struct sealer *s)
+int sealer_sync(struct sealer *s)
 {
 	if (spool_sync(s->spool) != 0) {
 		fail(s);
@@ -184,10 +165,10 @@ static int sync_all(struct sealer *s)
 }
 
 /* Sign what is there; durable when it returns 0. */
-static int make_block(struct sealer *s, uint16_t flags)
+int sealer_make_block(struct sealer *s, uint16_t flags)
 {
 	if (s->chain.in_flight)
-		return sync_all(s);
+		return sealer_sync(s);
 	/* Chunks reach the kernel before the slot names them. */
 	if (spool_flush(s->spool) != 0) {
 		fail(s);
@@ -199,19 +180,23 @@ static int make_block(struct sealer *s, uint16_t flags)
 	int r = chain_make(&s->chain, flags, s->digests, s->digest_count, s->clock->boot_ns(), s->clock->wall_ns(),
 			   &s->payload);
 	if (r == 0)
-		r = append_payload(s, UNIT_BLOCK);
+		r = sealer_append(s, UNIT_BLOCK);
 	if (r != 0)
 		return r;
 	s->flying_count = s->digest_count;
-	return sync_all(s);
+	return sealer_sync(s);
 }
 
 static int chunk_all(struct sealer *s)
 {
 	for (struct stream *st = s->streams; st != NULL; st = st->next) {
-		int r = stream_pending(st) ? make_chunk(s, st) : 0;
-		if (r == ITM_ELIMIT)
-			return 0; /* the block takes what it can; the rest follows at once */
+		if (!stream_pending(st))
+			continue;
+		if (sealer_group_full(s)) {
+			s->cut_short = true; /* the rest follows in a block of its own, at once */
+			return 0;
+		}
+		int r = sealer_make_chunk(s, st);
 		if (r != 0)
 			return r;
 	}
@@ -238,116 +223,7 @@ static int maybe_next_segment(struct sealer *s)
 	if (!s->checkpoint_due)
 		return 0;
 	s->checkpoint_due = false;
-	return append_checkpoint(s);
-}
-
-/* ---- recovery ---- */
-
-static bool is_live(const struct id *id, const struct id *live, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (id_equal(id, &live[i]))
-			return true;
-	return false;
-}
-
-/* A chunk, after a block when there are too many for one. */
-static int make_chunk_or_block(struct sealer *s, struct stream *st)
-{
-	int r = make_chunk(s, st);
-	if (r != ITM_ELIMIT || s->digest_count < BLOCK_CHUNKS_MAX)
-		return r;
-	r = make_block(s, BLOCK_RECOVERY);
-	return r ? r : make_chunk(s, st);
-}
-
-static int feed_frames(struct sealer *s, struct stream *st, const struct buffer *frames)
-{
-	struct reader r;
-	reader_init(&r, frames->data, frames->len);
-	while (reader_left(&r) > 0) {
-		struct frame f;
-		struct fault fault;
-		size_t len = reader_u32(&r);
-		const uint8_t *payload = reader_bytes(&r, len);
-		if (payload == NULL || frame_decode(payload, len, &f, &fault) != 0)
-			return ITM_EFORMAT; /* both were checked when they were collected */
-		int e = stream_take(st, &f, s->clock->now_ms(), &fault);
-		if (e == ITM_ENOMEM)
-			return e;
-		if (e != 0)
-			log_error("a frame in the spool is not readable: %s", fault.reason);
-		st->accepted = f.number;
-		e = st->plain >= STREAM_CHUNK_PLAIN ? make_chunk_or_block(s, st) : 0;
-		if (e != 0)
-			return e;
-	}
-	return 0;
-}
-
-static int recover_stream(struct sealer *s, const struct recovery_stream *from, bool alive)
-{
-	if (from->ended && !alive)
-		return 0;
-	struct stream *st = sealer_stream(s, &from->id);
-	if (st == NULL)
-		return ITM_ENOMEM;
-	int r = stream_set_position(st, from->chunk, from->frame);
-	if (r == 0)
-		r = feed_frames(s, st, &from->frames);
-	st->resuming = alive;
-	if (from->ended)
-		st->ended = st->sealed = true;
-	if (r == 0 && !alive && !st->ended)
-		r = stream_lost(st, "end=recorder lost\n", s->clock->boot_ns(), s->clock->wall_ns(), s->clock->now_ms());
-	if (r == 0 && stream_pending(st))
-		r = make_chunk_or_block(s, st);
-	st->acked = 0; /* said again once it is durable */
-	st->durable = 0;
-	return r;
-}
-
-/* Everything a crash left unsigned goes into a RECOVERY block. */
-static int sign_the_rest(struct sealer *s, const struct recovery *rec, const struct id *live, size_t live_count)
-{
-	size_t covered = 0;
-	buffer_clear(&s->payload);
-	enum chain_start how = chain_open(&s->chain, rec->has_block ? &rec->block : NULL, s->digests,
-					  s->digest_count, &s->payload, &covered);
-	int r = 0;
-	if (how == CHAIN_AGAIN) {
-		r = append_payload(s, UNIT_BLOCK);
-		s->flying_count = covered;
-		if (r == 0)
-			r = sync_all(s);
-	}
-	for (const struct recovery_stream *st = rec->streams; st != NULL && r == 0; st = st->next)
-		r = recover_stream(s, st, is_live(&st->id, live, live_count));
-	if (r == 0 && (s->digest_count > 0 || how == CHAIN_GENESIS))
-		r = make_block(s, rec->has_block && s->digest_count > 0 ? BLOCK_RECOVERY : 0);
-	if (r == 0)
-		r = append_checkpoint(s);
-	return r == 0 ? sync_all(s) : r;
-}
-
-static int recover(struct sealer *s, const struct id *live, size_t live_count)
-{
-	struct recovery rec;
-	int r = recovery_read(&rec, s->config.spool, spool_first_segment(s->spool), spool_last_segment(s->spool));
-	if (r == 0 && rec.torn)
-		r = spool_torn(s->spool, rec.torn_at.segment, rec.torn_at.offset, rec.torn_len);
-	if (r == 0) {
-		s->digest_count = rec.digest_count;
-		memcpy(s->digests, rec.digests, rec.digest_count * sizeof *s->digests);
-		s->ledger.receipt = rec.receipt;
-		if (rec.has_block)
-			ledger_block(&s->ledger, &rec.block);
-		r = spool_begin(s->spool);
-	}
-	if (r == 0)
-		r = sign_the_rest(s, &rec, live, live_count);
-	recovery_free(&rec);
-	return r == 1 ? ITM_ESYS : r;
+	return sealer_append_checkpoint(s);
 }
 
 /* ---- life ---- */
@@ -371,7 +247,7 @@ struct sealer *sealer_open(const struct sealer_config *config, const struct id *
 		goto fail;
 	spool_use_calls(s->spool, config->calls);
 	s->last_block_ms = s->clock->now_ms();
-	r = recover(s, live, live_count);
+	r = restore_run(s, live, live_count);
 	if (r == 0)
 		return s;
 fail:
@@ -469,7 +345,7 @@ int sealer_frame(struct sealer *s, struct stream *st, const void *data, size_t l
 	block_within(s, st->ended ? END_MS : s->config.block_interval_ms);
 	/* A full chunk makes its last frame durable by itself. */
 	if (st->plain >= STREAM_CHUNK_PLAIN || st->ended)
-		r = make_chunk(s, st);
+		r = sealer_make_chunk(s, st);
 	else
 		r = spool_append(s->spool, UNIT_FRAME, 1, data, len);
 	if (r == ITM_ELIMIT) /* BLOCK_CHUNKS_MAX: the frame counts by itself, the chunk comes later */
@@ -546,19 +422,19 @@ static int one_step(struct sealer *s, int64_t now, int64_t *due)
 		*due = soonest(*due, s->block_due_ms);
 	if (*due <= now) {
 		int r = chunk_all(s);
-		return r ? r : make_block(s, 0);
+		return r ? r : sealer_make_block(s, 0);
 	}
 	for (struct stream *st = s->streams; st != NULL; st = st->next) {
 		if (!st->open)
 			continue;
 		if (st->since_ms + CHUNK_MS <= now)
-			return make_chunk(s, st);
+			return sealer_make_chunk(s, st);
 		*due = soonest(*due, st->since_ms + CHUNK_MS);
 	}
 	if (s->dirty_ms == 0)
 		return 2;
 	if (s->dirty_bytes >= SYNC_BYTES || spool_queued(s->spool) >= SYNC_BYTES || s->dirty_ms + SYNC_MS <= now)
-		return sync_all(s);
+		return sealer_sync(s);
 	*due = soonest(*due, s->dirty_ms + SYNC_MS);
 	return 2;
 }
@@ -575,7 +451,7 @@ int sealer_turn(struct sealer *s, int64_t *wait_ms, bool *progress)
 		return 0;
 	}
 	if (s->failing)
-		r = sync_all(s);
+		r = sealer_sync(s);
 	/* Bounded: each step moves a due time on. */
 	for (int i = 0; r == 0 && i < 64; i++) {
 		bool dirty = s->dirty_ms != 0;
@@ -597,14 +473,14 @@ int sealer_stop(struct sealer *s, int64_t patience_ms)
 {
 	int64_t until = s->clock->now_ms() + patience_ms;
 	for (;;) {
-		int r = s->failing || s->chain.in_flight ? sync_all(s) : 0;
+		int r = s->failing || s->chain.in_flight ? sealer_sync(s) : 0;
 		bool rest = false;
 		if (r == 0)
 			r = chunk_all(s);
 		for (struct stream *st = s->streams; st != NULL; st = st->next)
 			rest |= stream_pending(st);
 		if (r == 0)
-			r = make_block(s, rest ? 0 : BLOCK_CLOSE);
+			r = sealer_make_block(s, rest ? 0 : BLOCK_CLOSE);
 		if (r < 0 || (r == 0 && !rest))
 			return r;
 		if (s->clock->now_ms() >= until)

@@ -104,7 +104,7 @@ int stream_take(struct stream *s, const struct frame *f, int64_t now_ms, struct 
 		s->columns.last_ms = before.last_ms;
 		return error_fault(fault, r, 0, "no memory for the frame");
 	}
-	s->plain += f->run_len;
+	s->plain += FRAME_HEADER_SIZE + f->run_len; /* so that empty frames end somewhere too */
 	s->accepted = f->number;
 	s->resuming = false;
 	s->ended |= (f->flags & FRAME_END) != 0;

@@ -13,7 +13,7 @@
 #include "format/frame.h"
 #include "format/record.h"
 
-enum { STREAM_CHUNK_PLAIN = 64 * 1024 }; /* bytes of runs that make a chunk full */
+enum { STREAM_CHUNK_PLAIN = 64 * 1024 }; /* bytes of frames that make a chunk full */
 
 struct stream {
 	struct stream *next;
@@ -32,7 +32,7 @@ struct stream {
 	bool open;                    /* columns hold events */
 	bool loss;                    /* a GAP among them */
 	uint64_t lost_bytes;          /* sum of their GAPs */
-	size_t plain;                 /* bytes of runs in columns */
+	size_t plain;                 /* bytes of frames in columns */
 	uint64_t boot_ns;             /* start of the chunk being filled */
 	int64_t wall_ns;
 	int64_t since_ms;             /* monotonic: first frame of the chunk being filled */

@@ -425,6 +425,40 @@ static void test_segments(void **state)
 	assert_int_equal(check().verdict, VERDICT_UNANCHORED);
 }
 
+/* Many streams, many tiny frames: every block stays within what one message
+ * to the server may hold, and a restart finds all of it. */
+static void test_many_streams(void **state)
+{
+	struct spool_place place;
+	struct unit u;
+	struct sealer *s = open_sealer(NULL, 0);
+	for (uint64_t n = 1; n <= 40; n++)
+		for (int i = 0; i < 200; i++) {
+			struct id id = { { 50, (uint8_t)i } };
+			if (!sealer_accepting(s))
+				assert_int_equal(run_for(s, 1), 0);
+			assert_int_equal(send_frame(s, sealer_stream(s, &id), n, n == 40 ? 60000 : 0, 0), 0);
+		}
+	assert_int_equal(run_for(s, 6000), 0);
+	for (int i = 0; i < 3000; i++) {
+		struct id id = { { 50, 1 } };
+		assert_int_equal(send_frame(s, sealer_stream(s, &id), 41 + (uint64_t)i, 0, 0), 0);
+	}
+	assert_int_equal(run_for(s, 250), 0);
+	sealer_free(s);
+	s = open_sealer(NULL, 0);
+	assert_int_equal(sealer_stop(s, 1000), 0);
+	sealer_free(s);
+	size_t group = 0;
+	struct spool_reader *r = spool_reader_new(dir);
+	while (spool_reader_next(r, &u, &place, NULL) == 1) {
+		group = u.type == UNIT_CHUNK ? group + u.size : u.type == UNIT_BLOCK ? 0 : group;
+		assert_true(group < (8 << 20) - 4096);
+	}
+	spool_reader_free(r);
+	assert_int_equal(check().verdict, VERDICT_GAP);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -432,7 +466,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_slot), TEST(test_session), TEST(test_heartbeat_and_interval), TEST(test_recorder_lost),
 		TEST(test_killed), TEST(test_reboot_and_lost_key), TEST(test_failing_disk), TEST(test_receipts),
-		TEST(test_segments),
+		TEST(test_segments), TEST(test_many_streams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
