@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/brokerd/announce.h"
 #include "agent/brokerd/decide.h"
 #include "agent/brokerd/launch.h"
 #include "base/error.h"
@@ -296,54 +296,22 @@ static void shell_came(struct request *r, size_t len)
 		answer(r, MESSAGE_DENY, "", d.why);
 }
 
-static bool executable(const char *path)
-{
-	struct stat st;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IXUSR) != 0;
-}
-
-/* Why a strict login must not go on; NULL = it may. */
-static const char *obstacle(const struct request_table *t)
-{
-	return !executable(t->stub) ? "itm-shell can't be executed"
-		: !executable(t->recorder) ? "itm-recorder can't be executed"
-		: t->scope->recorder_uid == (uid_t)-1 ? "there is no account itm-rec" : NULL;
-}
-
 static void pam_came(struct request *r, size_t len)
 {
 	struct request_table *t = r->table;
-	struct message_login m;
-	struct fault fault;
-	struct peer opener;
-	enum message_type type;
-	if (message_decode_login(t->packet, len, &m, &fault) != 0 ||
-	    message_type_of(t->packet, len, &type) != 0) {
-		refuse(r, fault.reason);
-		return;
-	}
-	if (r->peer.uid != 0 || m.pid != r->peer.pid || peer_read(m.pid, &opener) != 0) {
-		refuse(r, "announces a login that is not its own");
-		return;
-	}
-	t->served++;
-	if (type == MESSAGE_LOGOUT) {
-		login_end(t->logins, &m, opener.start);
+	const struct announce a = { .logins = t->logins, .scope = t->scope, .stub = t->stub, .recorder = t->recorder };
+	const char *why = "";
+	struct buffer reply;
+	buffer_init(&reply, MESSAGE_MAX);
+	if (announce_take(&a, &r->peer, t->packet, len, &reply, &why) != 0) {
+		refuse(r, why);
+	} else {
+		t->served++;
+		if (reply.len > 0)
+			fdpass_send(r->fd, reply.data, reply.len, NULL, 0);
 		finish(r);
-		return;
 	}
-	const struct users_entry *e = userlist_find(&t->scope->users, m.uid);
-	const char *why = obstacle(t);
-	int pidfd = fcntl(r->peer.pidfd, F_DUPFD_CLOEXEC, 0);
-	if (pidfd < 0 || login_announce(t->logins, &m, opener.start, pidfd) != 0)
-		why = "too many logins";
-	bool allow = why == NULL || (e != NULL && decide_may_go_unrecorded(e->failure));
-	struct buffer b;
-	buffer_init(&b, MESSAGE_MAX);
-	if (message_encode_words(&b, MESSAGE_DECISION, allow, allow ? "" : why) == 0)
-		fdpass_send(r->fd, b.data, b.len, NULL, 0);
-	buffer_free(&b);
-	finish(r);
+	buffer_free(&reply);
 }
 
 /* A stub may ask first whether we are there, once. */
