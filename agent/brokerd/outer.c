@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -18,6 +19,15 @@ static bool on_device_filesystem(int fd)
 	struct statfs fs;
 	return fstatfs(fd, &fs) == 0 &&
 	       (fs.f_type == DEVPTS_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+/* The terminal device tty, as far as the kernel knows by itself: a file system
+ * in user space is not asked, so that its silence can't stall us. */
+static bool is_device(int fd, dev_t tty)
+{
+	struct statx st;
+	return tty != 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+	       S_ISCHR(st.stx_mode) && makedev(st.stx_rdev_major, st.stx_rdev_minor) == tty;
 }
 
 static void read_name(int fd, char *name, size_t size)
@@ -34,9 +44,7 @@ static int examine(int fd, const struct peer *peer, uid_t uid, uid_t caller, str
 	int flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR || (flags & O_PATH) != 0)
 		return ITM_ENOENT;
-	if (!on_device_filesystem(fd) || fstat(fd, &o.before) != 0 || !S_ISCHR(o.before.st_mode))
-		return ITM_ENOENT;
-	if (peer->tty == 0 || o.before.st_rdev != peer->tty)
+	if (!is_device(fd, peer->tty) || !on_device_filesystem(fd) || fstat(fd, &o.before) != 0)
 		return ITM_ENOENT;
 	uid_t owner = o.before.st_uid;
 	if (owner != uid && owner != 0 && (owner != caller || caller == (uid_t)-1))
