@@ -186,6 +186,7 @@ static int walk_session(const struct verify_options *o, const struct places *pla
 	if (status != 0)
 		return status;
 	w->one_stream = true;
+	w->unsigned_yet = where.known && where.session.provisional && where.session.chunks == 0;
 	w->stream = where.session.stream;
 	w->one_host = where.known && !id_is_zero(&where.session.host);
 	w->host = where.session.host;

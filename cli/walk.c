@@ -93,7 +93,7 @@ static struct walk_host *host_of(struct walk *w, const struct id *id)
 	h->verifier = verifier_new(&trust, NULL);
 	if (h->verifier == NULL)
 		return NULL;
-	if (w->one_stream)
+	if (w->one_stream && !w->unsigned_yet)
 		verifier_watch_stream(h->verifier, &w->stream);
 	w->host_count++;
 	return h;
@@ -436,6 +436,11 @@ enum verdict walk_finish(struct walk *w)
 
 	for (i = 0; i < w->host_count; i++) {
 		verifier_finish(w->hosts[i].verifier, &w->hosts[i].result);
+		if (w->unsigned_yet && w->hosts[i].result.verdict <= VERDICT_OPEN_TAIL) {
+			w->hosts[i].result.verdict = VERDICT_OPEN_TAIL;
+			snprintf(w->hosts[i].result.detail, sizeof w->hosts[i].result.detail,
+				 "nothing of the session is signed yet");
+		}
 		if (w->hosts[i].result.verdict > worst)
 			worst = w->hosts[i].result.verdict;
 	}

@@ -32,6 +32,7 @@ struct walk {
 	/* Set by the caller. */
 	struct verify_trust trust;       /* without identity: the store's word for each host */
 	bool one_stream, one_host;       /* look only at these */
+	bool unsigned_yet;               /* the stream is in the provisional tail alone: no signed chunk of it is missed */
 	struct id stream, host;
 	void (*progress)(void *context, const char *origin, uint64_t units);
 	void *context;

@@ -360,9 +360,10 @@ static int forwarder_turn(struct forwarder *f)
 	if (fds[1].revents != 0)
 		sealer_link_control(&f->sealer);
 	sealer_link_ask(&f->sealer, now_ms);
+	/* The client speaks first: a handshake that waits for the server to say something waits for ever. */
 	if (f->state == FORWARDER_CONNECT && fds[3].revents != 0)
 		forwarder_connected(f, now_ms);
-	else if (f->fd >= 0 && (fds[3].revents != 0 || look || unblocked))
+	if (f->fd >= 0 && f->state != FORWARDER_CONNECT && (fds[3].revents != 0 || look || unblocked))
 		forwarder_work(f, now_ms);
 	forwarder_times(f, now_ms);
 	forwarder_status(f, now_ms);

@@ -14,7 +14,7 @@ RESTART_S = 5
 def kill_under_a_session(program, goes_on=True):
     word = f"{program[4:]}{random.randrange(10 ** 8)}"
     with NewSessions("alice") as new, login("alice") as terminal:
-        terminal.command(f"echo {word}-before", rf"\n{word}-before")
+        terminal.command(f"echo {word}-before", rf"[\r\n]{word}-before")
         time.sleep(DURABLE_S)
         victims = pids(program)
         check(victims, f"{program} does not run")
@@ -25,10 +25,10 @@ def kill_under_a_session(program, goes_on=True):
             DAEMONS.running.pop(program).wait(timeout=5)
             DAEMONS.start(program)
         if goes_on:
-            terminal.command(f"echo {word}-during", rf"\n{word}-during", 5)
+            terminal.command(f"echo {word}-during", rf"[\r\n]{word}-during", 5)
             wait_for(f"{program} again", RESTART_S, lambda: [p for p in pids(program) if p not in victims])
             time.sleep(DURABLE_S)
-            terminal.command(f"echo {word}-after", rf"\n{word}-after", 5)
+            terminal.command(f"echo {word}-after", rf"[\r\n]{word}-after", 5)
             terminal.type("exit\r")
             terminal.end()
         else:
@@ -49,7 +49,7 @@ def kill_under_a_session(program, goes_on=True):
     check(code not in (15, 16), f"verify: {words.strip()}")
     # The machine works as before.
     with NewSessions("alice") as again, login("alice") as terminal:
-        terminal.command(f"echo {word}-later", rf"\n{word}-later")
+        terminal.command(f"echo {word}-later", rf"[\r\n]{word}-later")
         terminal.type("exit\r")
         terminal.end()
     again.wait(1, 25)
@@ -107,7 +107,7 @@ def test_server_away_for_a_while():
     DAEMONS.stop("itm-server")
     try:
         with login("alice") as terminal:
-            terminal.command(f"echo {word}", rf"\n{word}")
+            terminal.command(f"echo {word}", rf"[\r\n]{word}")
             terminal.type("exit\r")
             terminal.end()
         time.sleep(1)

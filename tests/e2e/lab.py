@@ -110,6 +110,7 @@ class Daemons:
         wait_for("the agent's socket", 10, lambda: os.path.exists("/run/itm/shell.sock"))
         wait_for("the agent's children", 10, lambda: pids("itm-brokerd") and pids("itm-sealer") and pids("itm-forwardd"))
         wait_for("the server's children", 10, lambda: pids("itm-ingestd") and pids("itm-indexd"))
+        wait_for("the index", 10, lambda: os.path.exists(f"{INDEX}/index.db") and run(["itm", "sessions"]).returncode == 0)
 
     def stop(self, name, how=signal.SIGTERM):
         process = self.running.pop(name)
@@ -135,9 +136,9 @@ class Terminal:
         if self.pid == 0:
             size(0, rows, columns)
             os.environ.update({"TERM": "xterm-256color", **(environment or {})})
-            # What ssh itself says goes elsewhere: the terminal shows the far side alone.
-            errors = os.open(f"{LAB}/ssh.err", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(errors, 2)
+            if argv[0] == "ssh":
+                # What ssh itself says goes elsewhere: the terminal shows the far side alone.
+                os.dup2(os.open(f"{LAB}/ssh.err", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
             os.execvp(argv[0], argv)
         os.set_blocking(self.master, False)
 
@@ -263,7 +264,13 @@ class NewSessions:
         self.user = user
 
     def __enter__(self):
-        self.before = set(session_ids(self.user))
+        """Sessions of the test before may still be on their way: wait for quiet."""
+        self.before, since = set(session_ids(self.user)), time.monotonic()
+        while time.monotonic() < since + 1.2:
+            time.sleep(0.2)
+            now = set(session_ids(self.user))
+            if now != self.before:
+                self.before, since = now, time.monotonic()
         return self
 
     def __exit__(self, *_):
@@ -282,9 +289,9 @@ def transcript(session):
     return itm("export", session, "--format", "text", status=None)
 
 
-def cast(session):
+def cast(session, *options):
     """Header and events of a session's asciicast."""
-    lines = itm("export", session, "--format", "asciicast", status=None).strip("\n").split("\n")
+    lines = itm("export", session, "--format", "asciicast", *options, status=None).strip("\n").split("\n")
     return json.loads(lines[0]), [json.loads(line) for line in lines[1:]]
 
 

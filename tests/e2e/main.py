@@ -60,7 +60,9 @@ def run_one(number, name, function):
         where = traceback.extract_tb(error.__traceback__)
         mine = [f for f in where if f.filename.endswith("_tests.py")]
         print(f"not ok {label}")
-        print(f"#   {os.path.basename(mine[-1].filename)}:{mine[-1].lineno}: {error}" if mine else f"#   {error}")
+        words = str(error).replace("\n", "\n#   ")
+        words = words if len(words) <= 800 else words[:400] + " ... " + words[-400:]
+        print(f"#   {os.path.basename(mine[-1].filename)}:{mine[-1].lineno}: {words}" if mine else f"#   {words}")
     except Exception:  # a fault of the test itself: say all, go on
         print(f"not ok {label}")
         for line in traceback.format_exc().split("\n"):
