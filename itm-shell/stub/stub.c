@@ -52,6 +52,10 @@ void stub_run(const struct stub_paths *paths, int argc, char **argv)
 
 	terminal_find(&terminal);
 	terminal_gate(&terminal);
+	if (terminal.behind) {
+		terminal_say(&terminal, -1, "itm: a recorded shell can't start in the background");
+		_exit(EXIT_REFUSED);
+	}
 	program_block_signals(&signals);
 	ask_broker(paths, &terminal, argc, argv, &answer);
 	if (answer.start.mode == MESSAGE_PTY && answer.fd_count > 1) {

@@ -37,6 +37,9 @@ void terminal_gate(struct terminal *t)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	sigaction(SIGTTOU, &old, NULL);
 	t->saved = tcgetattr(t->fd, &t->modes) == 0;
+	/* An orphaned group is not stopped: its calls fail (credentials(7)). */
+	pid_t front = tcgetpgrp(t->fd);
+	t->behind = front > 0 && front != getpgrp();
 }
 
 /* HUP and CONT of the broker's hangup are not the user's. */

@@ -9,6 +9,7 @@
 struct terminal {
 	uint8_t mask;         /* bit n: descriptor n is a terminal */
 	int fd;               /* the first of them, -1 = none */
+	bool behind;          /* in the background of it, with nobody to bring us forward */
 	bool saved;
 	struct termios modes; /* as they were before recording */
 };
@@ -16,7 +17,8 @@ struct terminal {
 /* Opens missing descriptors 0 to 2 on /dev/null and looks which are terminals. */
 void terminal_find(struct terminal *t);
 /* Returns only in the foreground: else the kernel stops us here (SIGTTOU), and
- * `su - alice &` can't let the recorder eat the calling shell's keys. */
+ * `su - alice &` can't let the recorder eat the calling shell's keys.  An
+ * orphan comes through as `behind`. */
 void terminal_gate(struct terminal *t);
 /* The broker hung the terminal up to get rid of foreign openers: take the new
  * description fd in its place.  Signals are blocked. */

@@ -493,6 +493,18 @@ def test_background_start_waits():
         s.finish()
 
 
+def test_orphan_in_the_background_is_refused():
+    # Nobody can stop it, so nothing else would keep it from reading our keys.
+    with session() as s:
+        s.shell()
+        s.type(f"(sh -c 'sleep 0.3; exec {STUB} --norc -i' &)\r".encode())
+        s.expect(b"in the background", 3)
+        s.type(b"echo st''ill me; exit\r")
+        s.expect(b"still me")
+        check(s.broker.poll() is None, "the broker was asked")
+        s.finish()
+
+
 def test_pipes_are_clean():
     data = random.Random(1).randbytes(5000000)
     with session() as s:
