@@ -51,7 +51,8 @@ static int tls_context_load(struct tls_context *c, const char *ca_file, const ch
 		snprintf(error, error_size, "%s: %s", ca_file, rc == 0 ? "no certificate in it" : gnutls_strerror(rc));
 		return ITM_ECRYPTO;
 	}
-	rc = gnutls_certificate_set_x509_key_file(c->credentials, cert_file, key_file, GNUTLS_X509_FMT_PEM);
+	if (cert_file != NULL || c->server)
+		rc = gnutls_certificate_set_x509_key_file(c->credentials, cert_file, key_file, GNUTLS_X509_FMT_PEM);
 	if (rc < 0) {
 		snprintf(error, error_size, "%s, %s: %s", cert_file, key_file, gnutls_strerror(rc));
 		return ITM_ECRYPTO;

@@ -13,7 +13,8 @@
 
 /* Keys and CA, shared by links, which it must outlive.  error gets words; NULL
  * on failure.  A server takes only certificates of ca_file made for clients, a
- * client only those made for servers. */
+ * client only those made for servers.  A client that has no certificate yet
+ * gives NULL for it and the key. */
 struct tls_context;
 struct tls_context *tls_context_new(const char *ca_file, const char *cert_file, const char *key_file, bool server,
 				    char *error, size_t error_size);

@@ -288,11 +288,17 @@ static bool transmit(struct crash *c)
 
 static void murder(struct crash *c)
 {
-	struct timespec pause = { .tv_nsec = (long)(id_random().bytes[0] * 30000) };
-	nanosleep(&pause, NULL); /* somewhere in its next batch */
+	uint8_t random = id_random().bytes[0];
+	struct timespec pause = { .tv_nsec = (long)(random * 30000) };
+	/* Half of them somewhere in its next batch, half at the moment a receipt
+	 * came: that is when a receipt given too early shows. */
+	if (random & 1)
+		nanosleep(&pause, NULL);
 	stop(c, SIGKILL);
 	c->kills++;
 	c->kill_at = c->acknowledged + 1 + id_random().bytes[0] % (c->count / (c->kills_wanted + 1));
+	if (c->kill_at > c->count)
+		c->kill_at = c->count;
 	start(c);
 }
 
@@ -301,14 +307,15 @@ static void run(struct crash *c)
 	time_t began = time(NULL);
 	while (c->acknowledged < c->count || c->kills < c->kills_wanted) {
 		must(time(NULL) - began < PATIENCE_S, "no end in time");
-		if (c->kills < c->kills_wanted && c->acknowledged >= c->kill_at)
-			murder(c);
 		if (c->link == NULL && !dial(c)) {
 			const struct timespec pause = { .tv_nsec = 10000000 };
 			nanosleep(&pause, NULL);
 			continue;
 		}
-		if (!transmit(c) || !receive(c)) {
+		bool there = transmit(c) && receive(c);
+		if (c->kills < c->kills_wanted && c->acknowledged >= c->kill_at)
+			murder(c);
+		if (!there) {
 			disconnect(c);
 			continue;
 		}
