@@ -5,7 +5,7 @@
 #define PATHS_RUN "/run/itm"
 #define PATHS_PAM_SOCKET PATHS_RUN "/pam.sock"      /* 0600: only root announces a login */
 #define PATHS_SHELL_SOCKET PATHS_RUN "/shell.sock"  /* 0666: stubs */
-#define PATHS_CONTROL_SOCKET PATHS_RUN "/agentd.sock" /* 0600: children that outlived agentd come back */
+#define PATHS_CONTROL_SOCKET PATHS_RUN "/agentd.sock" /* 0666, root and the children: children that outlived agentd come back */
 #define PATHS_AGENT_CONF "/etc/itm/agent.conf"
 #define PATHS_SERVER_CONF "/etc/itm/server.conf"
 #define PATHS_STATE "/var/lib/itm"
