@@ -132,8 +132,8 @@ static int from_spool(const struct places *places, const struct index_filter *fi
 
 	if (r != 0) {
 		snprintf(error, LOCATE_ERROR_SIZE, r == ITM_ENOENT ?
-			 "no spool at %s: is the agent on this machine? try --spool DIR" :
-			 "cannot read the spool at %s", places->agent.spool);
+			 "no spool at %.200s: is the agent on this machine? try --spool DIR" :
+			 "cannot read the spool at %.200s", places->agent.spool);
 		return r;
 	}
 	for (i = 0; i < c.count && taken < filter->limit && r == 0; i++) {
@@ -161,7 +161,7 @@ static int from_index(const struct places *places, const struct index_filter *fi
 	r = index_sessions(index, filter, add, list);
 	index_close(index);
 	if (r != 0)
-		snprintf(error, LOCATE_ERROR_SIZE, "cannot read the index at %s: %s",
+		snprintf(error, LOCATE_ERROR_SIZE, "cannot read the index at %.200s: %s",
 			 places->server.index, error_text(r));
 	return r;
 }

@@ -24,27 +24,27 @@ void locate_explain(const struct places *places, int code, char error[LOCATE_ERR
 
 	if (code == ITM_ENOENT || (code == ITM_ESYS && errno == ENOENT))
 		snprintf(error, LOCATE_ERROR_SIZE,
-			 "no index at %s: is the server on this machine? try --index DIR, or --spool DIR on a host",
+			 "no index at %.200s: is the server on this machine? try --index DIR, or --spool DIR on a host",
 			 index);
 	else if (code == ITM_EPERM || (code == ITM_ESYS && errno == EACCES))
 		snprintf(error, LOCATE_ERROR_SIZE,
-			 "may not read the index at %s: run as root, or as a member of group itm-read", index);
+			 "may not read the index at %.200s: run as root, or as a member of group itm-read", index);
 	else
-		snprintf(error, LOCATE_ERROR_SIZE, "cannot open the index at %s: %s", index, error_text(code));
+		snprintf(error, LOCATE_ERROR_SIZE, "cannot open the index at %.200s: %s", index, error_text(code));
 }
 
 static int explain_name(int code, const char *name, const char *dir, char *error)
 {
 	if (code == ITM_ENOENT && strcmp(name, "last") == 0)
-		snprintf(error, LOCATE_ERROR_SIZE, "no session has been recorded yet in %s", dir);
+		snprintf(error, LOCATE_ERROR_SIZE, "no session has been recorded yet in %.200s", dir);
 	else if (code == ITM_ENOENT)
 		snprintf(error, LOCATE_ERROR_SIZE,
-			 "no session %.64s in %s: 'itm sessions' lists them", name, dir);
+			 "no session %.64s in %.200s: 'itm sessions' lists them", name, dir);
 	else if (code == ITM_EBUSY)
 		snprintf(error, LOCATE_ERROR_SIZE,
 			 "%.64s is the beginning of more than one session's id: give more of it", name);
 	else
-		snprintf(error, LOCATE_ERROR_SIZE, "cannot read the sessions in %s: %s", dir, error_text(code));
+		snprintf(error, LOCATE_ERROR_SIZE, "cannot read the sessions in %.200s: %s", dir, error_text(code));
 	return code;
 }
 
@@ -66,7 +66,7 @@ static int in_spool(const char *dir, const char *name, struct located *out, char
 	int r = catalog_read(&c, dir);
 
 	if (r == ITM_ENOENT) {
-		snprintf(error, LOCATE_ERROR_SIZE, "no spool at %s: is the agent on this machine? try --spool DIR", dir);
+		snprintf(error, LOCATE_ERROR_SIZE, "no spool at %.200s: is the agent on this machine? try --spool DIR", dir);
 		return r;
 	}
 	if (r == 0) {
@@ -101,7 +101,7 @@ static int in_store(const char *dir, const char *name, struct located *out, char
 {
 	if (id_parse(name, &out->session.stream) != 0) {
 		snprintf(error, LOCATE_ERROR_SIZE,
-			 "%.64s is not a whole session id, and %s has no index to look it up in: try --index DIR",
+			 "%.64s is not a whole session id, and %.200s has no index to look it up in: try --index DIR",
 			 name, dir);
 		return ITM_EINVAL;
 	}

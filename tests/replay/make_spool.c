@@ -65,6 +65,8 @@ int main(int argc, char **argv)
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600);
 	if (r != 0 || fd < 0 || write(fd, out.data, out.len) != (ssize_t)out.len)
 		return 1;
+	close(fd);
+	buffer_free(&out);
 	id_format(&stream, text);
 	puts(text);
 	return 0;
