@@ -323,10 +323,11 @@ static void nothing_recorded_reaches_the_viewer(void **state)
 	struct paint *paint = paint_new(60, 10);
 	struct player_view view;
 	struct buffer out;
-	unsigned columns;
+	unsigned columns, rounds = 0;
 
 	buffer_init(&out, 1 << 20);
 	while (!look(&s).paused) {
+		assert_true(++rounds < 1000);
 		player_advance(s.player, 100000);
 		player_look(s.player, &view);
 		assert_int_equal(paint_update(paint, player_screen(s.player), 0, 0, &out), 0);
