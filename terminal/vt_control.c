@@ -233,16 +233,16 @@ static void private_mode(struct vt *v, unsigned mode, bool on)
 	case 1048:
 		on ? save_cursor(v) : restore_cursor(v);
 		break;
-	case 1049:
-		if (on == vt_alternate(v))
-			break;
+	case 1049: /* saves, clears and restores even when it switches nothing, as xterm */
 		if (on)
 			save_cursor(v);
 		show_screen(v, on);
-		if (on)
+		if (on) {
+			vt_state_clearing(v);
 			erase_rows(v, 0, v->screen->row_count);
-		else
+		} else {
 			restore_cursor(v);
+		}
 		break;
 	case 2004: v->bracketed_paste = on; break;
 	default: break;
