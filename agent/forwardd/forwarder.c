@@ -295,7 +295,9 @@ static void forwarder_work(struct forwarder *f, uint64_t now_ms)
 static void forwarder_times(struct forwarder *f, uint64_t now_ms)
 {
 	if (f->state == FORWARDER_IDLE) {
-		if (f->config->server[0] != '\0' && now_ms >= f->retry_at_ms)
+		/* HELLO says how far the spool goes: that has to be known first. */
+		if (f->config->server[0] != '\0' && now_ms >= f->retry_at_ms &&
+		    (f->config->control_fd < 0 || f->sealer.durable_known))
 			forwarder_connect(f, now_ms);
 	} else if (f->state != FORWARDER_OPEN) {
 		if (now_ms - f->since_ms >= FORWARDER_STEP_MS)
@@ -323,7 +325,8 @@ static void forwarder_status(struct forwarder *f, uint64_t now_ms)
 
 static int forwarder_timeout(const struct forwarder *f, uint64_t now_ms)
 {
-	if (f->state == FORWARDER_IDLE && f->config->server[0] != '\0' && f->retry_at_ms < now_ms + FORWARDER_STATUS_MS)
+	if (f->state == FORWARDER_IDLE && f->config->server[0] != '\0' &&
+	    (f->config->control_fd < 0 || f->sealer.durable_known) && f->retry_at_ms < now_ms + FORWARDER_STATUS_MS)
 		return f->retry_at_ms > now_ms ? (int)(f->retry_at_ms - now_ms) : 0;
 	return f->config->control_fd < 0 ? FORWARDER_LOOK_MS : FORWARDER_STATUS_MS;
 }

@@ -33,7 +33,7 @@ struct walk {
 	uint8_t server_hash[HASH_SIZE];
 	uint64_t receipt;                /* the highest block with a receipt */
 	bool scanned;                    /* places and receipt are known up to here */
-	uint64_t block;                  /* block read last; 0 = none */
+	uint64_t last;                   /* the highest block there is, as far as read */
 	struct walk_place places[WALK_PLACES]; /* by sequence modulo WALK_PLACES */
 	char words[WALK_WORDS];
 };
@@ -73,11 +73,6 @@ const char *walk_words(const struct walk *w)
 	return w->words;
 }
 
-uint64_t walk_last(const struct walk *w)
-{
-	return w->block;
-}
-
 int64_t walk_wall_after(const struct walk *w, uint64_t sequence)
 {
 	const struct walk_place *p = &w->places[(sequence + 1) % WALK_PLACES];
@@ -102,6 +97,8 @@ static void walk_remember(struct walk *w, const struct block *b)
 	struct walk_place *p = &w->places[b->sequence % WALK_PLACES];
 	*p = (struct walk_place){ .sequence = b->sequence, .after = w->next, .wall_ns = b->wall_ns };
 	block_hash(b, p->hash);
+	if (b->sequence > w->last)
+		w->last = b->sequence;
 }
 
 /* Once, at the first connection: where the blocks are and which of them have
@@ -124,6 +121,12 @@ static void walk_scan(struct walk *w)
 	w->scanned = true;
 }
 
+uint64_t walk_last(struct walk *w)
+{
+	walk_scan(w);
+	return w->last;
+}
+
 int walk_resume(struct walk *w, uint64_t sequence, const uint8_t hash[HASH_SIZE])
 {
 	walk_scan(w);
@@ -137,10 +140,8 @@ int walk_resume(struct walk *w, uint64_t sequence, const uint8_t hash[HASH_SIZE]
 	 * is another than the server's: walk_next says so then. */
 	if (w->sequence != 0 && p->sequence == w->sequence &&
 	    (w->sequence != sequence || memcmp(p->hash, hash, HASH_SIZE) == 0)) {
-		w->block = w->sequence;
 		return spool_reader_seek(w->reader, p->after.segment, p->after.offset);
 	}
-	w->block = 0;
 	return spool_reader_seek(w->reader, 0, 0);
 }
 
@@ -229,7 +230,6 @@ static int walk_block(struct walk *w, const struct unit *u, const struct spool_p
 			 place->offset, fault.reason);
 		return rc;
 	}
-	w->block = b.sequence;
 	walk_remember(w, &b);
 	rc = walk_compare(w, &b);
 	if (rc != 0)

@@ -37,7 +37,7 @@ int walk_next(struct walk *w, struct buffer *out, struct walk_message *message);
 const char *walk_words(const struct walk *w);
 /* The last block seen in the spool (0 = none yet), and the oldest block that
  * was walked after `sequence`: its wall time, 0 = none. */
-uint64_t walk_last(const struct walk *w);
+uint64_t walk_last(struct walk *w);
 int64_t walk_wall_after(const struct walk *w, uint64_t sequence);
 
 #endif
