@@ -1,4 +1,4 @@
-#include "format/verify.h"
+#include "format/verify_state.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,50 +8,7 @@
 
 #include "base/reader.h"
 #include "format/block.h"
-#include "format/chunk.h"
-#include "format/frame.h"
 #include "format/receipt.h"
-
-enum {
-	STREAMS_MAX = 4096,      /* open at one time */
-	RECENT_BLOCKS = 65536,   /* hashes kept for receipts and forks */
-	GENESES_MAX = 1024,
-	TORN_MAX = 64,
-};
-
-/* What is known of one stream. */
-struct stream {
-	struct id id;
-	struct chunk_reader *reader;   /* NULL once ended */
-	uint64_t chunk, frame;         /* last numbers that chunks cover */
-	uint64_t seen_frame;           /* last frame unit seen */
-	bool ended;
-	struct stream *next;
-};
-
-struct recent { uint64_t sequence; uint8_t hash[HASH_SIZE], key[SIGN_PUBLIC_SIZE]; };
-struct genesis { uint64_t sequence; uint8_t hash[HASH_SIZE]; bool attested; };
-struct torn { uint64_t segment, offset; bool declared, followed; };
-
-struct verifier {
-	struct verify_trust trust;
-	struct verify_result result;
-	bool started, watching, lost_context, stopped;
-	struct id watched;
-	uint8_t head[HASH_SIZE], next_key[SIGN_PUBLIC_SIZE];
-	uint8_t (*digests)[HASH_SIZE];
-	size_t digest_count;
-	bool digests_whole;            /* every pending chunk could be hashed */
-	struct stream *streams[1024];
-	size_t stream_count;
-	struct recent *recent;
-	struct genesis genesis[GENESES_MAX];
-	size_t genesis_count;
-	struct torn torn[TORN_MAX];
-	size_t torn_count;
-	uint64_t receipt_sequence;     /* highest a trusted receipt names */
-	uint16_t last_flags;
-};
 
 const char *verdict_name(enum verdict v)
 {
@@ -68,9 +25,7 @@ const char *verdict_name(enum verdict v)
 	return "?";
 }
 
-/* The worst verdict wins and keeps the words of the first finding of its kind. */
-__attribute__((format(printf, 3, 4)))
-static void find(struct verifier *v, enum verdict verdict, const char *format, ...)
+void verify_find(struct verifier *v, enum verdict verdict, const char *format, ...)
 {
 	if (verdict <= v->result.verdict)
 		return;
@@ -81,13 +36,19 @@ static void find(struct verifier *v, enum verdict verdict, const char *format, .
 	va_end(args);
 }
 
+int verify_broken(struct verifier *v, const char *origin, uint64_t offset, const char *reason)
+{
+	verify_find(v, VERDICT_TAMPERED, "TAMPERED at %s byte %" PRIu64 ": %s", origin, offset, reason);
+	return ITM_ECRYPTO;
+}
+
 struct verifier *verifier_new(const struct verify_trust *trust, const struct verify_start *start)
 {
 	struct verifier *v = calloc(1, sizeof *v);
 	if (v == NULL)
 		return NULL;
 	v->digests = calloc(BLOCK_CHUNKS_MAX, sizeof *v->digests);
-	v->recent = calloc(RECENT_BLOCKS, sizeof *v->recent);
+	v->recent = calloc(VERIFY_RECENT_BLOCKS, sizeof *v->recent);
 	if (v->digests == NULL || v->recent == NULL) {
 		verifier_free(v);
 		return NULL;
@@ -109,14 +70,7 @@ void verifier_free(struct verifier *v)
 {
 	if (v == NULL)
 		return;
-	for (size_t i = 0; i < sizeof v->streams / sizeof v->streams[0]; i++) {
-		while (v->streams[i] != NULL) {
-			struct stream *s = v->streams[i];
-			v->streams[i] = s->next;
-			chunk_reader_free(s->reader);
-			free(s);
-		}
-	}
+	verify_streams_free(v);
 	free(v->digests);
 	free(v->recent);
 	free(v);
@@ -128,170 +82,9 @@ void verifier_watch_stream(struct verifier *v, const struct id *stream)
 	v->watched = *stream;
 }
 
-static bool judged(const struct verifier *v, const struct id *stream)
-{
-	return !v->watching || id_equal(&v->watched, stream);
-}
-
-static struct stream *get_stream(struct verifier *v, const struct id *id)
-{
-	struct stream **slot = &v->streams[(id->bytes[0] | id->bytes[1] << 8) & 1023];
-	for (struct stream *s = *slot; s != NULL; s = s->next)
-		if (id_equal(&s->id, id))
-			return s;
-	struct stream *s = calloc(1, sizeof *s);
-	if (s == NULL)
-		return NULL;
-	s->id = *id;
-	s->next = *slot;
-	*slot = s;
-	return s;
-}
-
-static int broken(struct verifier *v, const char *origin, uint64_t offset, const char *reason)
-{
-	find(v, VERDICT_TAMPERED, "TAMPERED at %s byte %" PRIu64 ": %s", origin, offset, reason);
-	return ITM_ECRYPTO;
-}
-
-/* Sums the declared losses; a chunk whose own events don't parse is broken. */
-static int walk_events(struct verifier *v, const struct chunk *c, struct record_cursor *cursor)
-{
-	struct record_event event;
-	int r;
-	for (size_t i = 0; i < c->section_count; i++) {
-		if (c->section[i].codec == CHUNK_DROPPED && judged(v, &c->stream))
-			find(v, VERDICT_REDACTED, "a section of chunk %" PRIu64 " was dropped, as declared", c->number);
-	}
-	while ((r = record_cursor_next(cursor, &event, NULL)) > 0) {
-		if (event.kind != RECORD_GAP || !judged(v, &c->stream))
-			continue;
-		v->result.lost_bytes += event.code;
-		find(v, VERDICT_GAP, "the recorder declares a loss in chunk %" PRIu64, c->number);
-	}
-	return r;
-}
-
-static const char *order_fault(const struct stream *s, const struct chunk *c)
-{
-	if (s->ended)
-		return "chunk after the end of its stream";
-	if (s->chunk != 0 && c->number != s->chunk + 1)
-		return c->number <= s->chunk ? "chunk stands twice or out of its place" : "a chunk of the stream is missing";
-	if (c->last_frame < s->frame)
-		return "chunk's frame number runs backwards";
-	return NULL;
-}
-
-static struct chunk_reader *stream_reader(struct verifier *v, struct stream *s)
-{
-	if (s->reader == NULL && v->stream_count < STREAMS_MAX) {
-		s->reader = chunk_reader_new();
-		v->stream_count += s->reader != NULL;
-	}
-	return s->reader;
-}
-
-static void drop_reader(struct verifier *v, struct stream *s)
-{
-	chunk_reader_free(s->reader);
-	s->reader = NULL;
-	v->stream_count--;
-}
-
-/* The record begins after this stream did: what compression it needs is gone,
- * so its digest can't be made until the next RESET. */
-static bool begins_mid_stream(const struct verifier *v, const struct stream *s, const struct chunk *c)
-{
-	return v->lost_context && s->chunk == 0 && !(c->flags & CHUNK_RESET);
-}
-
-static int take_chunk(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
-{
-	struct chunk c;
-	struct record_cursor cursor;
-	struct fault fault;
-
-	int r = chunk_decode(u->payload, u->len, &c, &fault);
-	if (r != 0)
-		return broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
-	if (v->digest_count == BLOCK_CHUNKS_MAX)
-		return broken(v, origin, offset, "more chunks than a block may cover");
-	struct stream *s = get_stream(v, &c.stream);
-	if (s == NULL)
-		return ITM_ENOMEM;
-	const char *wrong = order_fault(s, &c);
-	if (wrong != NULL)
-		return broken(v, origin, offset, wrong);
-	v->result.chunks++;
-	if (begins_mid_stream(v, s, &c)) {
-		v->digests_whole = false;
-		v->digest_count++;
-		return 0;
-	}
-	struct chunk_reader *reader = stream_reader(v, s);
-	if (reader == NULL)
-		return ITM_ENOMEM;
-	r = chunk_reader_next(reader, u->payload, u->len, &c, &cursor, v->digests[v->digest_count], &fault);
-	if (r != 0)
-		return broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
-	v->digest_count++;
-	if (walk_events(v, &c, &cursor) != 0)
-		return broken(v, origin, offset, "chunk's events are malformed");
-	s->chunk = c.number;
-	s->frame = c.last_frame;
-	if (c.flags & CHUNK_END) {
-		s->ended = true;
-		drop_reader(v, s);
-	}
-	return 0;
-}
-
-/* The digest of a removed chunk stands for it: stream id, number, last frame, digest. */
-static int take_tombstone(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
-{
-	struct reader r;
-	struct id id;
-	reader_init(&r, u->payload, u->len);
-	reader_copy(&r, id.bytes, ID_SIZE);
-	uint64_t number = reader_u64(&r), frame = reader_u64(&r);
-	const uint8_t *digest = reader_bytes(&r, HASH_SIZE);
-	reader_end(&r);
-	if (r.error != 0)
-		return broken(v, origin, offset, "tombstone is malformed");
-	struct stream *s = get_stream(v, &id);
-	if (s == NULL)
-		return ITM_ENOMEM;
-	if (v->digest_count == BLOCK_CHUNKS_MAX || number != s->chunk + 1 || frame < s->frame)
-		return broken(v, origin, offset, "tombstone stands out of its place");
-	memcpy(v->digests[v->digest_count++], digest, HASH_SIZE);
-	s->chunk = number;
-	s->frame = frame;
-	if (judged(v, &id))
-		find(v, VERDICT_REDACTED, "chunk %" PRIu64 " was removed, as declared", number);
-	return 0;
-}
-
-static int take_frame(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
-{
-	struct frame f;
-	struct fault fault;
-	int r = frame_decode(u->payload, u->len, &f, &fault);
-	if (r != 0)
-		return broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
-	struct stream *s = get_stream(v, &f.stream);
-	if (s == NULL)
-		return ITM_ENOMEM;
-	if (f.number <= s->frame || f.number <= s->seen_frame)
-		return broken(v, origin, offset, "frame stands after the chunk that covers it, or twice");
-	s->seen_frame = f.number;
-	v->result.frames_unsigned++;
-	return 0;
-}
-
 static struct recent *recent_block(struct verifier *v, uint64_t sequence)
 {
-	struct recent *r = &v->recent[sequence % RECENT_BLOCKS];
+	struct recent *r = &v->recent[sequence % VERIFY_RECENT_BLOCKS];
 	return r->sequence == sequence && sequence != 0 ? r : NULL;
 }
 
@@ -302,17 +95,17 @@ static int repeated_block(struct verifier *v, const struct block *b, const char 
 	struct recent *r = recent_block(v, b->sequence);
 	block_hash(b, hash);
 	if (r != NULL && memcmp(hash, r->hash, HASH_SIZE) != 0 && block_check(b, NULL, r->key, NULL) == 0) {
-		find(v, VERDICT_FORK, "FORK at block %" PRIu64 " (%s byte %" PRIu64 "): two signed blocks have this number",
+		verify_find(v, VERDICT_FORK, "FORK at block %" PRIu64 " (%s byte %" PRIu64 "): two signed blocks have this number",
 		     b->sequence, origin, offset);
 		return ITM_ECRYPTO;
 	}
-	return broken(v, origin, offset, "block stands twice or out of its place");
+	return verify_broken(v, origin, offset, "block stands twice or out of its place");
 }
 
 static void note_genesis(struct verifier *v, const struct block *b, const uint8_t hash[HASH_SIZE])
 {
-	if (v->genesis_count == GENESES_MAX) {
-		find(v, VERDICT_UNATTESTED, "more than %d geneses", GENESES_MAX);
+	if (v->genesis_count == VERIFY_GENESES_MAX) {
+		verify_find(v, VERDICT_UNATTESTED, "more than %d geneses", VERIFY_GENESES_MAX);
 		return;
 	}
 	struct genesis *g = &v->genesis[v->genesis_count++];
@@ -352,9 +145,9 @@ static void first_block(struct verifier *v, const struct block *b)
 	v->result.host = b->host;
 	v->result.first_sequence = b->sequence;
 	if (b->sequence != 1)
-		find(v, VERDICT_UNATTESTED, "the record begins at block %" PRIu64 ", not at the host's first", b->sequence);
+		verify_find(v, VERDICT_UNATTESTED, "the record begins at block %" PRIu64 ", not at the host's first", b->sequence);
 	else if (!v->trust.has_identity)
-		find(v, VERDICT_UNATTESTED, "no enrolled identity key was given to check the host against");
+		verify_find(v, VERDICT_UNATTESTED, "no enrolled identity key was given to check the host against");
 }
 
 static void accept_block(struct verifier *v, const struct block *b, const uint8_t key[SIGN_PUBLIC_SIZE])
@@ -365,8 +158,8 @@ static void accept_block(struct verifier *v, const struct block *b, const uint8_
 	if (b->flags & BLOCK_GENESIS)
 		note_genesis(v, b, v->head);
 	if (b->flags & BLOCK_GAP)
-		find(v, VERDICT_GAP, "block %" PRIu64 " declares a loss", b->sequence);
-	struct recent *r = &v->recent[b->sequence % RECENT_BLOCKS];
+		verify_find(v, VERDICT_GAP, "block %" PRIu64 " declares a loss", b->sequence);
+	struct recent *r = &v->recent[b->sequence % VERIFY_RECENT_BLOCKS];
 	r->sequence = b->sequence;
 	memcpy(r->hash, v->head, HASH_SIZE);
 	memcpy(r->key, key, SIGN_PUBLIC_SIZE);
@@ -388,27 +181,27 @@ static int take_block(struct verifier *v, const struct unit *u, const char *orig
 
 	int r = block_decode(u->payload, u->len, &b, &fault);
 	if (r != 0)
-		return broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
+		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
 	if (v->started && b.sequence <= v->result.last_sequence)
 		return repeated_block(v, &b, origin, offset);
 	if (v->result.blocks > 0 && !id_equal(&b.host, &v->result.host))
-		return broken(v, origin, offset, "block of another host");
+		return verify_broken(v, origin, offset, "block of another host");
 	if (!v->started && b.sequence != 1)
 		v->lost_context = true;
 	const uint8_t *key = expected_key(v, &b, &wrong);
 	snprintf(place, sizeof place, "block %" PRIu64 " in %.120s", b.sequence, origin);
 	if (wrong != NULL)
-		return broken(v, place, offset, wrong);
+		return verify_broken(v, place, offset, wrong);
 	if (b.chunk_count != v->digest_count)
-		return broken(v, place, offset, "block covers another number of chunks than stand before it");
+		return verify_broken(v, place, offset, "block covers another number of chunks than stand before it");
 	/* Without the block before it, a first block's signature has no key to
 	 * be held against: only what follows it is checked. */
 	if (key != NULL) {
 		r = block_check(&b, v->digests_whole ? (const uint8_t (*)[HASH_SIZE])v->digests : NULL, key, &fault);
 		if (r != 0)
-			return broken(v, place, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
+			return verify_broken(v, place, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
 		if (!v->digests_whole)
-			find(v, VERDICT_GAP, "chunks of %s continue chunks that are not here: not checked", place);
+			verify_find(v, VERDICT_GAP, "chunks of %s continue chunks that are not here: not checked", place);
 	}
 	accept_block(v, &b, key ? key : b.next_key);
 	return 0;
@@ -420,16 +213,16 @@ static int take_receipt(struct verifier *v, const struct unit *u, const char *or
 	struct fault fault;
 	int r = receipt_decode(u->payload, u->len, &receipt, &fault);
 	if (r != 0)
-		return broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
+		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
 	if (!v->trust.has_log)
 		return 0;
 	if (receipt_check(&receipt, v->trust.log) != 0)
-		return broken(v, origin, offset, "receipt is not signed by the trusted log key");
+		return verify_broken(v, origin, offset, "receipt is not signed by the trusted log key");
 	if (v->result.blocks > 0 && !id_equal(&receipt.host, &v->result.host))
-		return broken(v, origin, offset, "receipt is for another host");
+		return verify_broken(v, origin, offset, "receipt is for another host");
 	struct recent *known = recent_block(v, receipt.sequence);
 	if (known != NULL && memcmp(known->hash, receipt.block_hash, HASH_SIZE) != 0)
-		return broken(v, origin, offset, "the server holds another block of this number");
+		return verify_broken(v, origin, offset, "the server holds another block of this number");
 	v->result.receipts++;
 	if (receipt.sequence > v->receipt_sequence)
 		v->receipt_sequence = receipt.sequence;
@@ -450,7 +243,7 @@ static int take_torn_note(struct verifier *v, const struct unit *u, const char *
 	reader_u64(&r);
 	reader_end(&r);
 	if (r.error != 0)
-		return broken(v, origin, offset, "note of torn bytes is malformed");
+		return verify_broken(v, origin, offset, "note of torn bytes is malformed");
 	for (size_t i = 0; i < v->torn_count; i++)
 		if (v->torn[i].segment == segment && v->torn[i].offset == at)
 			v->torn[i].declared = true;
@@ -460,17 +253,17 @@ static int take_torn_note(struct verifier *v, const struct unit *u, const char *
 static int take(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
 {
 	if ((u->type == UNIT_CHUNK || u->type == UNIT_BLOCK || u->type == UNIT_FRAME) && u->version != 1)
-		return broken(v, origin, offset, "unit of a version this program does not know");
+		return verify_broken(v, origin, offset, "unit of a version this program does not know");
 	switch (u->type) {
-	case UNIT_FRAME: return take_frame(v, u, origin, offset);
-	case UNIT_CHUNK: return take_chunk(v, u, origin, offset);
+	case UNIT_FRAME: return verify_streams_frame(v, u, origin, offset);
+	case UNIT_CHUNK: return verify_streams_chunk(v, u, origin, offset);
 	case UNIT_BLOCK: return take_block(v, u, origin, offset);
 	case UNIT_RECEIPT:
 	case UNIT_COUNTERSIGN: return take_receipt(v, u, origin, offset);
-	case UNIT_TOMBSTONE: return take_tombstone(v, u, origin, offset);
+	case UNIT_TOMBSTONE: return verify_streams_tombstone(v, u, origin, offset);
 	case UNIT_TORN: return take_torn_note(v, u, origin, offset);
 	}
-	return u->type & UNIT_MUST ? broken(v, origin, offset, "unit of an unknown type") : 0;
+	return u->type & UNIT_MUST ? verify_broken(v, origin, offset, "unit of an unknown type") : 0;
 }
 
 int verifier_unit(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
@@ -481,7 +274,7 @@ int verifier_unit(struct verifier *v, const struct unit *u, const char *origin, 
 		v->torn[i].followed = true;
 	int r = take(v, u, origin, offset);
 	if (r == ITM_ENOMEM)
-		broken(v, origin, offset, "not enough memory to check it");
+		verify_broken(v, origin, offset, "not enough memory to check it");
 	if (r != 0)
 		v->stopped = true;
 	return r;
@@ -489,18 +282,18 @@ int verifier_unit(struct verifier *v, const struct unit *u, const char *origin, 
 
 void verifier_broken(struct verifier *v, const char *origin, const struct fault *fault)
 {
-	broken(v, origin, fault->offset, fault->reason);
+	verify_broken(v, origin, fault->offset, fault->reason);
 	v->stopped = true;
 }
 
 void verifier_torn(struct verifier *v, const char *origin, uint64_t segment, uint64_t offset)
 {
-	if (v->torn_count == TORN_MAX) {
-		broken(v, origin, offset, "too many torn ends");
+	if (v->torn_count == VERIFY_TORN_MAX) {
+		verify_broken(v, origin, offset, "too many torn ends");
 		return;
 	}
 	v->torn[v->torn_count++] = (struct torn){ .segment = segment, .offset = offset };
-	find(v, VERDICT_OPEN_TAIL, "%s ends inside a unit at byte %" PRIu64, origin, offset);
+	verify_find(v, VERDICT_OPEN_TAIL, "%s ends inside a unit at byte %" PRIu64, origin, offset);
 }
 
 /* Torn bytes are excused by a declaration in a later segment, or as the end of all. */
@@ -508,46 +301,28 @@ static void judge_torn(struct verifier *v)
 {
 	for (size_t i = 0; i < v->torn_count; i++)
 		if (v->torn[i].followed && !v->torn[i].declared)
-			find(v, VERDICT_TAMPERED, "TAMPERED at segment %" PRIu64 " byte %" PRIu64 ": cut off, and no crash declares it",
+			verify_find(v, VERDICT_TAMPERED, "TAMPERED at segment %" PRIu64 " byte %" PRIu64 ": cut off, and no crash declares it",
 			     v->torn[i].segment, v->torn[i].offset);
-}
-
-static void judge_streams(struct verifier *v)
-{
-	bool watched_seen = false;
-	for (size_t i = 0; i < sizeof v->streams / sizeof v->streams[0]; i++) {
-		for (const struct stream *s = v->streams[i]; s != NULL; s = s->next) {
-			if (!judged(v, &s->id))
-				continue;
-			watched_seen = true;
-			if (s->seen_frame > s->frame)
-				find(v, VERDICT_OPEN_TAIL, "frames after the last signed chunk are not signed yet");
-			else if (v->watching && !s->ended)
-				find(v, VERDICT_OPEN_TAIL, "the session has no end: it is live, or was cut off");
-		}
-	}
-	if (v->watching && !watched_seen)
-		find(v, VERDICT_TAMPERED, "TAMPERED: the session is not in the record");
 }
 
 void verifier_finish(struct verifier *v, struct verify_result *out)
 {
 	for (size_t i = 0; i < v->genesis_count; i++)
 		if (!v->genesis[i].attested)
-			find(v, VERDICT_UNATTESTED, "the new chain at block %" PRIu64 " was never countersigned by the server",
+			verify_find(v, VERDICT_UNATTESTED, "the new chain at block %" PRIu64 " was never countersigned by the server",
 			     v->genesis[i].sequence);
 	if (v->receipt_sequence > v->result.last_sequence && !v->stopped)
-		find(v, VERDICT_TAMPERED, "TAMPERED: the server has block %" PRIu64 ", the record ends at %" PRIu64,
+		verify_find(v, VERDICT_TAMPERED, "TAMPERED: the server has block %" PRIu64 ", the record ends at %" PRIu64,
 		     v->receipt_sequence, v->result.last_sequence);
 	judge_torn(v);
-	judge_streams(v);
+	verify_streams_judge(v);
 	v->result.closed = v->last_flags & BLOCK_CLOSE;
 	if (!v->watching && v->result.blocks > 0 && !v->result.closed)
-		find(v, VERDICT_OPEN_TAIL, "the record is whole to block %" PRIu64 "; the host had not closed it", v->result.last_sequence);
+		verify_find(v, VERDICT_OPEN_TAIL, "the record is whole to block %" PRIu64 "; the host had not closed it", v->result.last_sequence);
 	if (!v->watching && v->digest_count > 0 && !v->stopped)
-		find(v, VERDICT_OPEN_TAIL, "chunks after block %" PRIu64 " are not signed yet", v->result.last_sequence);
+		verify_find(v, VERDICT_OPEN_TAIL, "chunks after block %" PRIu64 " are not signed yet", v->result.last_sequence);
 	if (v->result.blocks == 0)
-		find(v, VERDICT_OPEN_TAIL, "there is no signed block");
-	find(v, VERDICT_UNANCHORED, "whole and signed to block %" PRIu64 "; not anchored in a central log", v->result.last_sequence);
+		verify_find(v, VERDICT_OPEN_TAIL, "there is no signed block");
+	verify_find(v, VERDICT_UNANCHORED, "whole and signed to block %" PRIu64 "; not anchored in a central log", v->result.last_sequence);
 	*out = v->result;
 }

@@ -1,0 +1,56 @@
+/* verify_state: what verify.c (blocks, receipts, the chain) and
+ * verify_streams.c (frames and chunks) share. */
+#ifndef ITM_FORMAT_VERIFY_STATE_H
+#define ITM_FORMAT_VERIFY_STATE_H
+
+#include "format/verify.h"
+
+#include "base/hash.h"
+
+enum {
+	VERIFY_STREAMS_MAX = 4096,      /* open at one time */
+	VERIFY_RECENT_BLOCKS = 65536,   /* hashes kept for receipts and forks */
+	VERIFY_GENESES_MAX = 1024,
+	VERIFY_TORN_MAX = 64,
+};
+
+struct stream; /* verify_streams.c */
+struct recent { uint64_t sequence; uint8_t hash[HASH_SIZE], key[SIGN_PUBLIC_SIZE]; };
+struct genesis { uint64_t sequence; uint8_t hash[HASH_SIZE]; bool attested; };
+struct torn { uint64_t segment, offset; bool declared, followed; };
+
+struct verifier {
+	struct verify_trust trust;
+	struct verify_result result;
+	bool started, watching, lost_context, stopped;
+	struct id watched;
+	uint8_t head[HASH_SIZE], next_key[SIGN_PUBLIC_SIZE];
+	uint8_t (*digests)[HASH_SIZE];
+	size_t digest_count;
+	bool digests_whole;            /* every pending chunk could be hashed */
+	struct stream *streams[1024];
+	size_t stream_count;
+	struct recent *recent;
+	struct genesis genesis[VERIFY_GENESES_MAX];
+	size_t genesis_count;
+	struct torn torn[VERIFY_TORN_MAX];
+	size_t torn_count;
+	uint64_t receipt_sequence;     /* highest a trusted receipt names */
+	uint16_t last_flags;
+};
+
+/* The worst verdict wins and keeps the words of the first finding of its kind. */
+void verify_find(struct verifier *v, enum verdict verdict, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* TAMPERED with a place and a reason; returns ITM_ECRYPTO. */
+int verify_broken(struct verifier *v, const char *origin, uint64_t offset, const char *reason);
+
+/* One unit each; ITM_ECRYPTO when it breaks the record. */
+int verify_streams_chunk(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
+int verify_streams_tombstone(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
+int verify_streams_frame(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
+/* At the end: open tails, and a watched stream that is not there. */
+void verify_streams_judge(struct verifier *v);
+void verify_streams_free(struct verifier *v);
+
+#endif

@@ -1,0 +1,205 @@
+#include "format/verify_state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/reader.h"
+#include "format/block.h"
+#include "format/chunk.h"
+#include "format/frame.h"
+
+/* What is known of one stream. */
+struct stream {
+	struct id id;
+	struct chunk_reader *reader;   /* NULL once ended */
+	uint64_t chunk, frame;         /* last numbers that chunks cover */
+	uint64_t seen_frame;           /* last frame unit seen */
+	bool ended;
+	struct stream *next;
+};
+
+static bool judged(const struct verifier *v, const struct id *stream)
+{
+	return !v->watching || id_equal(&v->watched, stream);
+}
+
+static struct stream *get_stream(struct verifier *v, const struct id *id)
+{
+	struct stream **slot = &v->streams[(id->bytes[0] | id->bytes[1] << 8) & 1023];
+	for (struct stream *s = *slot; s != NULL; s = s->next)
+		if (id_equal(&s->id, id))
+			return s;
+	struct stream *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return NULL;
+	s->id = *id;
+	s->next = *slot;
+	*slot = s;
+	return s;
+}
+
+/* Sums the declared losses; a chunk whose own events don't parse is broken. */
+static int walk_events(struct verifier *v, const struct chunk *c, struct record_cursor *cursor)
+{
+	struct record_event event;
+	int r;
+	for (size_t i = 0; i < c->section_count; i++) {
+		if (c->section[i].codec == CHUNK_DROPPED && judged(v, &c->stream))
+			verify_find(v, VERDICT_REDACTED, "a section of chunk %" PRIu64 " was dropped, as declared", c->number);
+	}
+	while ((r = record_cursor_next(cursor, &event, NULL)) > 0) {
+		if (event.kind != RECORD_GAP || !judged(v, &c->stream))
+			continue;
+		v->result.lost_bytes += event.code;
+		verify_find(v, VERDICT_GAP, "the recorder declares a loss in chunk %" PRIu64, c->number);
+	}
+	return r;
+}
+
+static const char *order_fault(const struct stream *s, const struct chunk *c)
+{
+	if (s->ended)
+		return "chunk after the end of its stream";
+	if (s->chunk != 0 && c->number != s->chunk + 1)
+		return c->number <= s->chunk ? "chunk stands twice or out of its place" : "a chunk of the stream is missing";
+	if (c->last_frame < s->frame)
+		return "chunk's frame number runs backwards";
+	return NULL;
+}
+
+static struct chunk_reader *stream_reader(struct verifier *v, struct stream *s)
+{
+	if (s->reader == NULL && v->stream_count < VERIFY_STREAMS_MAX) {
+		s->reader = chunk_reader_new();
+		v->stream_count += s->reader != NULL;
+	}
+	return s->reader;
+}
+
+static void drop_reader(struct verifier *v, struct stream *s)
+{
+	chunk_reader_free(s->reader);
+	s->reader = NULL;
+	v->stream_count--;
+}
+
+/* The record begins after this stream did: what compression it needs is gone,
+ * so its digest can't be made until the next RESET. */
+static bool begins_mid_stream(const struct verifier *v, const struct stream *s, const struct chunk *c)
+{
+	return v->lost_context && s->chunk == 0 && !(c->flags & CHUNK_RESET);
+}
+
+int verify_streams_chunk(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
+{
+	struct chunk c;
+	struct record_cursor cursor;
+	struct fault fault;
+
+	int r = chunk_decode(u->payload, u->len, &c, &fault);
+	if (r != 0)
+		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
+	if (v->digest_count == BLOCK_CHUNKS_MAX)
+		return verify_broken(v, origin, offset, "more chunks than a block may cover");
+	struct stream *s = get_stream(v, &c.stream);
+	if (s == NULL)
+		return ITM_ENOMEM;
+	const char *wrong = order_fault(s, &c);
+	if (wrong != NULL)
+		return verify_broken(v, origin, offset, wrong);
+	v->result.chunks++;
+	if (begins_mid_stream(v, s, &c)) {
+		v->digests_whole = false;
+		v->digest_count++;
+		return 0;
+	}
+	struct chunk_reader *reader = stream_reader(v, s);
+	if (reader == NULL)
+		return ITM_ENOMEM;
+	r = chunk_reader_next(reader, u->payload, u->len, &c, &cursor, v->digests[v->digest_count], &fault);
+	if (r != 0)
+		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
+	v->digest_count++;
+	if (walk_events(v, &c, &cursor) != 0)
+		return verify_broken(v, origin, offset, "chunk's events are malformed");
+	s->chunk = c.number;
+	s->frame = c.last_frame;
+	if (c.flags & CHUNK_END) {
+		s->ended = true;
+		drop_reader(v, s);
+	}
+	return 0;
+}
+
+/* The digest of a removed chunk stands for it: stream id, number, last frame, digest. */
+int verify_streams_tombstone(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
+{
+	struct reader r;
+	struct id id;
+	reader_init(&r, u->payload, u->len);
+	reader_copy(&r, id.bytes, ID_SIZE);
+	uint64_t number = reader_u64(&r), frame = reader_u64(&r);
+	const uint8_t *digest = reader_bytes(&r, HASH_SIZE);
+	reader_end(&r);
+	if (r.error != 0)
+		return verify_broken(v, origin, offset, "tombstone is malformed");
+	struct stream *s = get_stream(v, &id);
+	if (s == NULL)
+		return ITM_ENOMEM;
+	if (v->digest_count == BLOCK_CHUNKS_MAX || number != s->chunk + 1 || frame < s->frame)
+		return verify_broken(v, origin, offset, "tombstone stands out of its place");
+	memcpy(v->digests[v->digest_count++], digest, HASH_SIZE);
+	s->chunk = number;
+	s->frame = frame;
+	if (judged(v, &id))
+		verify_find(v, VERDICT_REDACTED, "chunk %" PRIu64 " was removed, as declared", number);
+	return 0;
+}
+
+int verify_streams_frame(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
+{
+	struct frame f;
+	struct fault fault;
+	int r = frame_decode(u->payload, u->len, &f, &fault);
+	if (r != 0)
+		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
+	struct stream *s = get_stream(v, &f.stream);
+	if (s == NULL)
+		return ITM_ENOMEM;
+	if (f.number <= s->frame || f.number <= s->seen_frame)
+		return verify_broken(v, origin, offset, "frame stands after the chunk that covers it, or twice");
+	s->seen_frame = f.number;
+	v->result.frames_unsigned++;
+	return 0;
+}
+
+void verify_streams_judge(struct verifier *v)
+{
+	bool watched_seen = false;
+	for (size_t i = 0; i < sizeof v->streams / sizeof v->streams[0]; i++) {
+		for (const struct stream *s = v->streams[i]; s != NULL; s = s->next) {
+			if (!judged(v, &s->id))
+				continue;
+			watched_seen = true;
+			if (s->seen_frame > s->frame)
+				verify_find(v, VERDICT_OPEN_TAIL, "frames after the last signed chunk are not signed yet");
+			else if (v->watching && !s->ended)
+				verify_find(v, VERDICT_OPEN_TAIL, "the session has no end: it is live, or was cut off");
+		}
+	}
+	if (v->watching && !watched_seen)
+		verify_find(v, VERDICT_TAMPERED, "TAMPERED: the session is not in the record");
+}
+
+void verify_streams_free(struct verifier *v)
+{
+	for (size_t i = 0; i < sizeof v->streams / sizeof v->streams[0]; i++) {
+		while (v->streams[i] != NULL) {
+			struct stream *s = v->streams[i];
+			v->streams[i] = s->next;
+			chunk_reader_free(s->reader);
+			free(s);
+		}
+	}
+}
