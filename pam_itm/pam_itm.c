@@ -3,9 +3,10 @@
  *
  * Runs inside sshd, login and su as root: no signal is touched, nothing is
  * said through the conversation unless the login is refused (it would corrupt
- * sftp), every wait together is bounded by WAIT_MS.  The other hooks are left out on purpose: libpam then
- * answers PAM_MODULE_UNKNOWN, so that a wrong `auth` line opens no door.
- * Options: file=USERS run=DIR stub=PATH (tests). */
+ * sftp), every wait together is bounded by WAIT_MS.  The other hooks are left
+ * out on purpose: libpam then answers PAM_MODULE_UNKNOWN, so that a wrong
+ * `auth` line opens no door.
+ * Options: failure=strict; file=USERS run=DIR stub=PATH (tests). */
 #define PAM_SM_SESSION
 
 #include <errno.h>
@@ -43,11 +44,14 @@ enum {
 static const char data_name[] = "itm_answer";
 struct answer { char user[64]; int result; bool announced; int64_t at_ms; };
 
-struct options { const char *file, *run, *stub; };
+struct options {
+	const char *file, *run, *stub;
+	bool strict;             /* failure=strict: a users file that can't be believed lets nobody in but root */
+};
 
 static struct options parse_options(int argc, const char **argv)
 {
-	struct options o = { PATHS_NSS_USERS, PATHS_RUN, ITM_LIBEXECDIR "/itm-shell" };
+	struct options o = { PATHS_NSS_USERS, PATHS_RUN, ITM_LIBEXECDIR "/itm-shell", false };
 	for (int i = 0; i < argc; i++) {
 		if (strncmp(argv[i], "file=", 5) == 0)
 			o.file = argv[i] + 5;
@@ -55,6 +59,8 @@ static struct options parse_options(int argc, const char **argv)
 			o.run = argv[i] + 4;
 		else if (strncmp(argv[i], "stub=", 5) == 0)
 			o.stub = argv[i] + 5;
+		else if (strcmp(argv[i], "failure=strict") == 0)
+			o.strict = true;
 	}
 	return o;
 }
@@ -194,37 +200,52 @@ static int refuse(pam_handle_t *pamh, int flags, const char *sentence)
 }
 
 /* What happens to a login that can't be recorded. */
-static int without_recording(pam_handle_t *pamh, int flags, const char *user, int found, const struct users_entry *e,
+static int without_recording(pam_handle_t *pamh, int flags, const char *user, const struct users_entry *e,
 			     const char *why)
 {
-	bool strict = found != 0 || e->failure == USERS_STRICT;
+	bool strict = e->failure == USERS_STRICT;
 	pam_syslog(pamh, LOG_ERR, "%s of %s: %s (%s)", strict ? "refused login" : "unrecorded login", user, why,
-		   found != 0 ? "users file unusable" : users_failure_name(e->failure));
+		   users_failure_name(e->failure));
 	return strict ? refuse(pamh, flags, "session recording is unavailable and this account may not be used without it")
 		      : PAM_SUCCESS;
 }
 
-/* One answer for a user; the users file that can't be read (found != 0) means
- * that only the broker can say yes, except to root, who must be able to
- * repair it. */
-static int decide(pam_handle_t *pamh, int flags, const struct options *o, const char *user, int found,
-		  struct users_entry *e, bool *announced)
+/* One answer for a user.  break-glass gets in whatever the broker says, or
+ * whatever it is that listens in its place. */
+static int decide(pam_handle_t *pamh, int flags, const struct options *o, const char *user,
+		  const struct users_entry *e, bool *announced)
 {
-	if (found != 0 && strcmp(user, "root") == 0) {
-		e->failure = USERS_BREAK_GLASS;
-		found = 0;
-	}
-	if (!stub_usable(o->stub) && (found != 0 || e->failure == USERS_STRICT))
-		return without_recording(pamh, flags, user, found, e, "itm-shell can't be executed");
+	if (!stub_usable(o->stub) && e->failure == USERS_STRICT)
+		return without_recording(pamh, flags, user, e, "itm-shell can't be executed");
 	struct message_login m = describe(pamh, e->uid);
 	char why[MESSAGE_TEXT_MAX];
 	int r = announce(o->run, &m, why);
 	*announced = r == 0;
-	if (r == ITM_EPERM) {
+	if (r == ITM_EPERM && e->failure != USERS_BREAK_GLASS) {
 		pam_syslog(pamh, LOG_ERR, "refused login of %s: %s", user, why);
 		return refuse(pamh, flags, "this login is refused by policy");
 	}
-	return r == 0 ? PAM_SUCCESS : without_recording(pamh, flags, user, found, e, error_text(r));
+	return r == 0 ? PAM_SUCCESS : without_recording(pamh, flags, user, e, error_text(r));
+}
+
+/* The users file is there but can't be believed.  libnss_itm gives the account
+ * as it is then, so the login goes on unless the administrator said otherwise;
+ * root must get in to repair it. */
+static void assume(pam_handle_t *pamh, const struct options *o, const char *user, int found, struct users_entry *e)
+{
+	bool root = strcmp(user, "root") == 0;
+	e->uid = (uid_t)-1;
+	e->failure = root ? USERS_BREAK_GLASS : o->strict ? USERS_STRICT : USERS_BEST_EFFORT;
+	pam_syslog(pamh, LOG_CRIT, "%s can't be used (%s): nobody's shell is recorded; login of %s is taken as %s",
+		   o->file, error_text(found), user, users_failure_name(e->failure));
+}
+
+/* Nobody is in scope; without a file that is worth a word. */
+static int not_in_scope(pam_handle_t *pamh, const struct options *o)
+{
+	if (access(o->file, F_OK) != 0)
+		pam_syslog(pamh, LOG_WARNING, "there is no %s: nobody is recorded", o->file);
+	return PAM_SUCCESS;
 }
 
 static const struct answer *recall(pam_handle_t *pamh, const char *user)
@@ -264,12 +285,14 @@ int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **ar
 	const struct answer *known = recall(pamh, user);
 	if (known != NULL)
 		return known->result;
-	struct users_entry e = { .uid = (uid_t)-1, .failure = USERS_STRICT };
+	struct users_entry e;
 	bool announced = false;
 	int found = users_by_name(o.file, user, &e);
 	if (found == ITM_ENOENT)
-		return PAM_SUCCESS;
-	int result = decide(pamh, flags, &o, user, found, &e, &announced);
+		return not_in_scope(pamh, &o);
+	if (found != 0)
+		assume(pamh, &o, user, found, &e);
+	int result = decide(pamh, flags, &o, user, &e, &announced);
 	remember(pamh, user, result, announced);
 	return result;
 }

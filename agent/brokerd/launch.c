@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/brokerd/outer.h"
+#include "agent/brokerd/utmp.h"
 #include "base/error.h"
 #include "base/fdpass.h"
 #include "base/log.h"
@@ -122,6 +123,7 @@ static struct places start_pty(const struct launch *l, int report, struct outer 
 	int own = outer_open(o->fd, O_RDWR | O_NONBLOCK);
 	if (own < 0)
 		fail("opening the terminal");
+	utmp_begin(o->name, inner.st_rdev, l->peer.pid);
 	tell_ready(report, MESSAGE_PTY, &o->fd, evict ? 1 : 0);
 	send_start(l, MESSAGE_PTY, (int[]){ slave, o->fd }, evict ? 2 : 1);
 	return (struct places){ { own, master, typed_ahead }, 3 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/brokerd/peer.h"
+#include "agent/brokerd/utmp.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/reader.h"
@@ -137,6 +138,8 @@ static void finish(struct session *s, const char *how)
 	char key[SUPERVISOR_KEY_MAX];
 	make_key(s, key);
 	give_back(s);
+	if (s->pty)
+		utmp_end(s->inner, s->stub);
 	log_info("session %s of uid %u: recorder %d %s", key + strlen("term-"), (unsigned)s->uid,
 		 (int)s->recorder, how);
 	control_remove(s->table->control, key);
@@ -154,6 +157,7 @@ static void stub_left(void *context)
 	if (!s->pty)
 		return;
 	give_back(s);
+	utmp_end(s->inner, s->stub);
 	s->pty = false;
 	close(s->master);
 	s->master = -1;

@@ -42,7 +42,6 @@ DOORS = {
     r"sqlite3.*\.h": ["store/sql.c"],
     r"utf8proc\.h": ["terminal/width.c"],
     r"security/.*": ["pam_itm/pam_itm.c"],
-    r"utempter\.h": ["agent/brokerd/utmp.c"],
     r"cmocka\.h|vterm\.h|libpamtest\.h": ["tests/"],
 }
 BANNED = ["strcpy", "sprintf", "vsprintf", "atoi", "atol", "system", "popen", "strtok", "strcat", "gets"]

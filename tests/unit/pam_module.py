@@ -33,14 +33,15 @@ class Place:
             f.write("#!/bin/sh\n")
         os.chmod(self.stub, 0o711)
         options = f"file={self.path}/users run={self.path}/run stub={self.stub}"
-        with open(self.path + "/pam.d/itm", "w") as f:
-            f.write(f"auth required pam_permit.so\naccount required pam_permit.so\n"
-                    f"session required {MODULE} {options}\nsession required {MODULE} {options}\n")
+        for service, more in (("itm", ""), ("itm-strict", " failure=strict")):
+            with open(f"{self.path}/pam.d/{service}", "w") as f:
+                f.write(f"auth required pam_permit.so\naccount required pam_permit.so\n"
+                        f"session required {MODULE} {options}{more}\nsession required {MODULE} {options}{more}\n")
 
-    def login(self, user, *operations):
+    def login(self, user, *operations, service="itm"):
         env = dict(os.environ, LD_PRELOAD=WRAPPER, PAM_WRAPPER="1", PAM_WRAPPER_SERVICE_DIR=self.path + "/pam.d")
         began = time.monotonic()
-        done = subprocess.run(["pamtester", "itm", user, *(operations or ("open_session",))], env=env,
+        done = subprocess.run(["pamtester", service, user, *(operations or ("open_session",))], env=env,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
         took = time.monotonic() - began
         return (ALLOWED if done.returncode == 0 else REFUSED), took, done.stdout + done.stderr
@@ -98,8 +99,8 @@ BROKERS = {
 EXPECTED = {
     "strict": {"says yes": ALLOWED, "says no": REFUSED, "fails": REFUSED},
     "effort": {"says yes": ALLOWED, "says no": REFUSED, "fails": ALLOWED},
-    "glass": {"says yes": ALLOWED, "says no": REFUSED, "fails": ALLOWED},
-    "broken": {"says yes": ALLOWED, "says no": REFUSED, "fails": REFUSED},
+    "glass": {"says yes": ALLOWED, "says no": ALLOWED, "fails": ALLOWED},
+    "broken": {"says yes": ALLOWED, "says no": REFUSED, "fails": ALLOWED},
     "unlisted": {"says yes": ALLOWED, "says no": ALLOWED, "fails": ALLOWED},
 }
 failures = 0
@@ -145,11 +146,14 @@ def test_stub_missing(place):
 def test_users_file(place):
     path = place.path + "/users"
     os.chmod(path, 0o666)
-    check("a users file others may write is not believed", place.login("effort")[0] == REFUSED)
-    check("root gets in to repair it", place.login("root")[0] == ALLOWED)
+    check("a users file others may write locks nobody out", place.login("strict")[0] == ALLOWED)
+    check("nor one who is not in it", place.login("unlisted")[0] == ALLOWED)
+    check("with failure=strict it does", place.login("effort", service="itm-strict")[0] == REFUSED)
+    check("root gets in to repair it", place.login("root", service="itm-strict")[0] == ALLOWED)
     os.chmod(path, 0o644)
     os.rename(path, path + ".away")
-    check("no users file: nobody is locked out", place.login("strict")[0] == ALLOWED)
+    for service in ("itm", "itm-strict"):
+        check(f"no users file: nobody is locked out, {service}", place.login("strict", service=service)[0] == ALLOWED)
     os.rename(path + ".away", path)
 
 
