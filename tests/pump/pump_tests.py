@@ -306,6 +306,17 @@ def test_output_at_exit_is_whole():
             equal(s.recording().data("out"), s.shown, "recorded output")
 
 
+def test_output_at_exit_waits_for_a_slow_terminal():
+    with session() as s:
+        s.terminal("-c", "seq 1 20000")
+        time.sleep(1)  # nobody reads: every buffer on the way is full
+        while s.read(0.05):
+            time.sleep(0.002)
+        s.finish()
+        equal(s.shown.count(b"\n"), 20000, "lines shown")
+        equal(s.recording().data("out"), s.shown, "recorded output")
+
+
 def test_client_goes_away():
     with session() as s:
         s.terminal("-c", f"trap 'echo bye > {s.folder}/hup; exit' HUP; while :; do sleep 0.1; done")
@@ -547,6 +558,31 @@ def test_pipe_reader_goes_away():
         equal(p.stderr.read().split(b"\n")[-2], b"PIPE", "what yes died of")
         p.wait(10)
         s.recording()
+
+
+def test_idle_command_sees_its_reader_go():
+    with session() as s:
+        watch = "import select, sys; p = select.poll(); p.register(1, 0); sys.exit(9 if p.poll(5000) else 1)"
+        p = s.pipes("-c", f"exec python3 -c '{watch}'", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        p.stdout.close()
+        equal(p.wait(10), 9, "exit status")
+        s.recording()
+
+
+def test_status_waits_for_the_output():
+    with session() as s:
+        with open(f"{s.folder}/out", "wb") as f:
+            p = s.pipes("-c", "sleep 0.4; seq 1 20000", stdin=subprocess.DEVNULL, stdout=f)
+        time.sleep(0.2)
+        recorder = s.recorder_pid()
+        os.kill(recorder, signal.SIGSTOP)
+        time.sleep(0.6)
+        early = p.poll() is not None
+        os.kill(recorder, signal.SIGCONT)
+        check(not early, "the stub ended before its output was out")
+        p.wait(5)
+        equal(os.path.getsize(f"{s.folder}/out"), 108894, "size when the stub ended")
 
 
 def test_late_output_of_background_job():
