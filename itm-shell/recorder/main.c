@@ -25,7 +25,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "itm-shell/recorder/pipepump.h"
-#include "itm-shell/recorder/recording.h"
+#include "local/recording.h"
 #include "itm-shell/recorder/ttypump.h"
 
 /* Descriptors given by the broker. */

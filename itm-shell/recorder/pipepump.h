@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "itm-shell/recorder/recording.h"
+#include "local/recording.h"
 
 enum { PIPEPUMP_STREAMS = 3 }; /* stdin, stdout, stderr */
 

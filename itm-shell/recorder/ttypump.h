@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "itm-shell/recorder/recording.h"
+#include "local/recording.h"
 
 struct ttypump_config {
 	struct recording *recording;

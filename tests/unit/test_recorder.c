@@ -15,8 +15,8 @@
 
 #include "itm-shell/recorder/flow.h"
 #include "itm-shell/recorder/masking.h"
-#include "itm-shell/recorder/outbox.h"
-#include "itm-shell/recorder/recording.h"
+#include "local/outbox.h"
+#include "local/recording.h"
 #include "local/message.h"
 
 #define MS UINT64_C(1000000)

@@ -1,4 +1,4 @@
-#include "itm-shell/recorder/recording.h"
+#include "local/recording.h"
 
 #include <string.h>
 

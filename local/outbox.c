@@ -1,4 +1,4 @@
-#include "itm-shell/recorder/outbox.h"
+#include "local/outbox.h"
 
 #include <errno.h>
 #include <poll.h>

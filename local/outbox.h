@@ -1,7 +1,7 @@
 /* outbox: frames on their way to the sealer, kept until it says that they are
  * durable, and sent again when it starts anew. */
-#ifndef ITM_SHELL_RECORDER_OUTBOX_H
-#define ITM_SHELL_RECORDER_OUTBOX_H
+#ifndef ITM_LOCAL_OUTBOX_H
+#define ITM_LOCAL_OUTBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>

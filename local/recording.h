@@ -3,8 +3,8 @@
  *
  * Nothing here waits.  A frame goes out when its run reaches 64 KiB, 300 ms
  * after its first event, or at the end. */
-#ifndef ITM_SHELL_RECORDER_RECORDING_H
-#define ITM_SHELL_RECORDER_RECORDING_H
+#ifndef ITM_LOCAL_RECORDING_H
+#define ITM_LOCAL_RECORDING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "base/id.h"
 #include "format/record.h"
-#include "itm-shell/recorder/outbox.h"
+#include "local/outbox.h"
 #include "local/users.h"
 
 enum {
