@@ -21,10 +21,11 @@ static const char *const program = "itm status";
 
 struct status_options {
 	struct places_options places;
-	bool json;
+	bool json, all;
 };
 
 static const struct options_entry entries[] = {
+	{ "all", 'a', NULL, OPTIONS_FLAG, offsetof(struct status_options, all), 0, 0, "every fact each daemon tells" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct status_options, json), 0, 0, "one object" },
 	PLACES_CONFIG(status_options, places),
 	PLACES_AGENT_CONFIG(status_options, places),
@@ -279,28 +280,99 @@ static void print_fact(const struct fact *f)
 	putchar('\n');
 }
 
-static void show_text(void)
+/* What is worth a glance, by daemon: the fact's value between words. */
+enum form { PLAIN, BYTES, WALL, WORD };
+
+static const struct glance {
+	const char *daemon, *key, *before, *after;
+	enum form form;
+} glances[] = {
+	{ "broker", "sessions", "", " live sessions", PLAIN },
+	{ "broker", "users", "", " users in scope", PLAIN },
+	{ "broker", "unrecorded", "", " logins let in unrecorded", PLAIN },
+	{ "sealer", "sequence", "block ", "", PLAIN },
+	{ "sealer", "spool_bytes", "spool ", "", BYTES },
+	{ "sealer", "lost_bytes", "lost ", "", BYTES },
+	{ "forwarder", "server", "", "", WORD },
+	{ "forwarder", "last_receipt", "received to block ", "", PLAIN },
+	{ "forwarder", "oldest_unacknowledged_wall_ns", "waiting since ", "", WALL },
+	{ "ingestd", "peers", "", " hosts connected", PLAIN },
+	{ "ingestd", "refused", "", " peers refused", PLAIN },
+	{ "indexd", "sessions", "", " sessions", PLAIN },
+	{ "indexd", "caught_up", "caught up: ", "", WORD },
+};
+
+static void print_bytes(uint64_t bytes)
 {
-	size_t i, k;
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double shown = (double)bytes;
+	size_t unit = 0;
+
+	for (; shown >= 1024 && unit < 4; unit++)
+		shown /= 1024;
+	printf(unit ? "%.1f %s" : "%.0f %s", shown, units[unit]);
+}
+
+static void print_glance(const struct glance *g, const char *value)
+{
+	char wall[WHEN_TEXT_SIZE];
+
+	fputs(g->before, stdout);
+	if (g->form == BYTES) {
+		print_bytes(strtoull(value, NULL, 10));
+	} else if (g->form == WALL) {
+		when_format_wall(strtoll(value, NULL, 10), wall);
+		print_escaped(wall);
+	} else {
+		print_escaped(value);
+	}
+	fputs(g->after, stdout);
+}
+
+static void print_glances(const struct daemon *d)
+{
+	const char *between = "";
+
+	for (size_t i = 0; i < sizeof glances / sizeof *glances; i++) {
+		const struct glance *g = &glances[i];
+		const char *value = strcmp(g->daemon, d->name) == 0 ? fact(d, g->key) : NULL;
+		/* Nothing waiting, nothing lost: nothing to say. */
+		bool quiet = g->form == WALL || strcmp(g->key, "unrecorded") == 0 || strcmp(g->key, "refused") == 0;
+		if (value == NULL || (quiet && strcmp(value, "0") == 0))
+			continue;
+		fputs(between, stdout);
+		print_glance(g, value);
+		between = ", ";
+	}
+	putchar('\n');
+}
+
+static void show_daemon(const struct daemon *d, bool all)
+{
+	printf("  %-10s %-8s  %-24s ", d->name, state_names[d->state], d->what);
+	if (d->why[0] != '\0') {
+		print_escaped(d->why);
+		putchar('\n');
+	} else {
+		print_glances(d);
+	}
+	for (size_t k = 0; all && k < d->fact_count; k++)
+		if (worth_showing(d->facts[k].key))
+			print_fact(&d->facts[k]);
+}
+
+static void show_text(bool all)
+{
 	int side = -1;
 
-	for (i = 0; i < DAEMONS; i++) {
-		const struct daemon *d = &daemons[i];
-
-		if (d->state == ABSENT)
+	for (size_t i = 0; i < DAEMONS; i++) {
+		if (daemons[i].state == ABSENT)
 			continue;
-		if (side != (int)d->server) {
-			side = d->server;
-			printf("%s\n", side ? "Server" : "Host");
+		if (side != (int)daemons[i].server) {
+			side = daemons[i].server;
+			puts(side ? "Server" : "Host");
 		}
-		printf("  %-10s %-8s %s%s", d->name, state_names[d->state], d->what, d->why[0] ? ": " : "\n");
-		if (d->why[0] != '\0') {
-			print_escaped(d->why);
-			putchar('\n');
-		}
-		for (k = 0; k < d->fact_count; k++)
-			if (worth_showing(d->facts[k].key))
-				print_fact(&d->facts[k]);
+		show_daemon(&daemons[i], all);
 	}
 }
 
@@ -374,7 +446,7 @@ static int run(int argc, char **argv)
 		say_error(program, "nothing of ITM runs here: no status in %s or %s; start itm-agentd or itm-server",
 			  places.agent.run, places.server.run);
 	else
-		show_text();
+		show_text(options.all);
 	for (i = 0; i < DAEMONS; i++)
 		free(daemons[i].text);
 	return say_finish(program, status);

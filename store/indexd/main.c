@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
@@ -22,6 +23,7 @@
 #include "base/paths.h"
 #include "base/sandbox.h"
 #include "local/settings.h"
+#include "local/supervisor.h"
 #include "store/indexd/follow.h"
 #include "store/indexd/watch.h"
 
@@ -126,6 +128,23 @@ static int drop_rights(const struct options *o)
 		return EX_OSERR;
 	}
 	return 0;
+}
+
+/* The supervisor's control socket, or -1 without one.  Nothing is kept for us:
+ * after BEGIN it only ever says that the end has come. */
+static int meet_supervisor(void)
+{
+	uint8_t data[SUPERVISOR_BLOB_MAX + 256];
+	struct supervisor_message m = { 0 };
+	if (getenv("ITM_CONTROL") == NULL)
+		return -1;
+	while (m.type != SUPERVISOR_BEGIN) {
+		size_t none = 0;
+		if (supervisor_recv(SUPERVISOR_CONTROL_FD, data, sizeof data, &m, NULL, &none) != 0)
+			return SUPERVISOR_CONTROL_FD; /* it died: readable, so we end too */
+	}
+	(void)supervisor_ready(SUPERVISOR_CONTROL_FD);
+	return SUPERVISOR_CONTROL_FD;
 }
 
 /* The store may come later than we do. */
@@ -278,7 +297,7 @@ int main(int argc, char **argv)
 	if (status != 0)
 		return status;
 	int lock = lock_index(settings.index);
-	struct watch *w = watch_new(settings.store, signal_fd);
+	struct watch *w = watch_new(settings.store, signal_fd, options.rebuild ? -1 : meet_supervisor());
 	status = lock < 0 || w == NULL || signal_fd < 0 ? EX_UNAVAILABLE : work(&options, &settings, w);
 	watch_free(w);
 	if (lock >= 0)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 struct watch {
-	int inotify_fd, signal_fd;
+	int inotify_fd, signal_fd, control_fd;
 	char dir[PATH_MAX];
 };
 
@@ -39,12 +39,13 @@ static void add_all(struct watch *w)
 	closedir(d);
 }
 
-struct watch *watch_new(const char *dir, int signal_fd)
+struct watch *watch_new(const char *dir, int signal_fd, int control_fd)
 {
 	struct watch *w = malloc(sizeof *w);
 	if (w == NULL)
 		return NULL;
 	w->signal_fd = signal_fd;
+	w->control_fd = control_fd;
 	w->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	snprintf(w->dir, sizeof w->dir, "%s", dir);
 	add_all(w);
@@ -77,13 +78,16 @@ static bool drain(struct watch *w)
 
 bool watch_wait(struct watch *w)
 {
-	struct pollfd fds[2] = { { .fd = w->signal_fd, .events = POLLIN }, { .fd = w->inotify_fd, .events = POLLIN } };
-	/* Rest, but not from signals. */
-	if (poll(fds, 1, WATCH_REST_MS) > 0)
+	struct pollfd fds[3] = {
+		{ .fd = w->signal_fd, .events = POLLIN }, { .fd = w->control_fd, .events = POLLIN },
+		{ .fd = w->inotify_fd, .events = POLLIN },
+	};
+	/* Rest, but not from these two. */
+	if (poll(fds, 2, WATCH_REST_MS) > 0)
 		return true;
-	if (poll(fds, 2, WATCH_POLL_MS - WATCH_REST_MS) < 0)
+	if (poll(fds, 3, WATCH_POLL_MS - WATCH_REST_MS) < 0)
 		return false;
-	if (fds[1].revents != 0 && drain(w))
+	if (fds[2].revents != 0 && drain(w))
 		add_all(w);
-	return fds[0].revents != 0;
+	return fds[0].revents != 0 || fds[1].revents != 0;
 }

@@ -11,11 +11,12 @@ enum {
 };
 
 struct watch;
-/* dir: the store.  signal_fd: wakes too, stays the caller's.  Owned; NULL out
- * of memory (without inotify it just polls). */
-struct watch *watch_new(const char *dir, int signal_fd);
+/* dir: the store.  signal_fd and control_fd (-1: none) mean the end when they
+ * are readable, and stay the caller's.  Owned; NULL out of memory (without
+ * inotify it just polls). */
+struct watch *watch_new(const char *dir, int signal_fd, int control_fd);
 void watch_free(struct watch *w);
-/* Waits.  true: the signal descriptor is readable. */
+/* Waits.  true: one of those two is readable. */
 bool watch_wait(struct watch *w);
 
 #endif
