@@ -1,0 +1,1 @@
+"""Passwords typed at prompts."""
