@@ -28,6 +28,7 @@ enum {
 #define ENROLL_USER_SEAL "itm-seal"
 #define ENROLL_USER_NET "itm-net"
 #define ENROLL_GROUP_STORE "itm-store"
+#define ENROLL_GROUP_READ "itm-read"
 
 static int enroll_failed(char *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -230,7 +231,7 @@ static int enroll_store_dirs(const struct settings_server *s, char *error)
 	if (rc == 0)
 		rc = enroll_dir(hosts, 02750, NULL, ENROLL_GROUP_STORE, error);
 	if (rc == 0)
-		rc = enroll_dir(s->index, 02750, ENROLL_USER_INDEX, ENROLL_GROUP_STORE, error);
+		rc = enroll_dir(s->index, 02750, ENROLL_USER_INDEX, ENROLL_GROUP_READ, error);
 	return rc;
 }
 

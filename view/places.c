@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/paths.h"
+#include "view/say.h"
 
 static int override(char *setting, size_t size, const char *value, const char *option, char *error)
 {
@@ -29,6 +30,26 @@ static int check_named(const char *path, const char *option, char *error)
 	return ITM_ENOENT;
 }
 
+/* A file that was not named and is broken must not keep anybody from looking
+ * at the record: the defaults are used, and that is said. */
+static int read_settings(const struct places_options *o, struct places *out, char *error)
+{
+	int r = settings_read_server(o->config ? o->config : PATHS_SERVER_CONF, &out->server, error);
+
+	if (r == ITM_EFORMAT && o->config == NULL) {
+		say_error("itm", "%s; using the defaults", error);
+		r = settings_parse_server("defaults", "", 0, &out->server, error);
+	}
+	if (r != 0)
+		return r;
+	r = settings_read_agent(o->agent_config ? o->agent_config : PATHS_AGENT_CONF, &out->agent, error);
+	if (r == ITM_EFORMAT && o->agent_config == NULL) {
+		say_error("itm", "%s; using the defaults", error);
+		r = settings_parse_agent("defaults", "", 0, &out->agent, error);
+	}
+	return r;
+}
+
 int places_load(const struct places_options *o, struct places *out, char error[CONFIG_ERROR_SIZE])
 {
 	int r;
@@ -37,10 +58,7 @@ int places_load(const struct places_options *o, struct places *out, char error[C
 	if (r == 0)
 		r = check_named(o->agent_config, "agent-config", error);
 	if (r == 0)
-		r = settings_read_server(o->config ? o->config : PATHS_SERVER_CONF, &out->server, error);
-	if (r == 0)
-		r = settings_read_agent(o->agent_config ? o->agent_config : PATHS_AGENT_CONF,
-					&out->agent, error);
+		r = read_settings(o, out, error);
 	if (r == 0)
 		r = override(out->server.store, sizeof(out->server.store), o->store, "store", error);
 	if (r == 0)
