@@ -12,6 +12,7 @@
 #define PATHS_SPOOL PATHS_STATE "/spool"
 #define PATHS_STORE PATHS_STATE "/store"
 #define PATHS_INDEX PATHS_STATE "/index"
+#define PATHS_MISSED PATHS_STATE "/missed"          /* 0700: notes of logins nobody could be told of */
 #define PATHS_NSS_USERS PATHS_STATE "/nss/users"
 /* ITM_LIBEXECDIR (itm-shell, daemons) comes from configure. */
 

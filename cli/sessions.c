@@ -22,7 +22,7 @@ static const char *const program = "itm sessions";
 struct sessions_options {
 	struct places_options places;
 	const char *user, *host, *service, *after, *before;
-	bool live, json;
+	bool live, all, json;
 	uint64_t limit;
 };
 
@@ -33,6 +33,7 @@ static const struct options_entry entries[] = {
 	{ "after", 0, "TIME", OPTIONS_TEXT, offsetof(struct sessions_options, after), 0, 0, "begun at or after, as 2026-11-23T18:00 (UTC)" },
 	{ "before", 0, "TIME", OPTIONS_TEXT, offsetof(struct sessions_options, before), 0, 0, "begun before" },
 	{ "live", 'l', NULL, OPTIONS_FLAG, offsetof(struct sessions_options, live), 0, 0, "only those that go on" },
+	{ "all", 'a', NULL, OPTIONS_FLAG, offsetof(struct sessions_options, all), 0, 0, "the hosts' own streams too (see itm events)" },
 	{ "limit", 'n', "N", OPTIONS_NUMBER, offsetof(struct sessions_options, limit), 1, 1000000, "at most so many (default 100)" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct sessions_options, json), 0, 0, "one array of objects" },
 	PLACES_STORE(sessions_options, places),
@@ -212,6 +213,7 @@ static int run(int argc, char **argv)
 	filter.host = options.host;
 	filter.service = options.service;
 	filter.live_only = options.live;
+	filter.all = options.all;
 	filter.limit = options.limit;
 	list.as_json = options.json;
 	list.table = table_new(columns, COLUMNS);

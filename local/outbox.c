@@ -43,6 +43,7 @@ void outbox_free(struct outbox *o)
 static void give_up(struct outbox *o)
 {
 	o->lost = true;
+	o->dropped = o->bytes;
 	outbox_free(o);
 }
 
@@ -81,7 +82,7 @@ int outbox_add(struct outbox *o, const struct frame *frame)
 
 void outbox_send(struct outbox *o)
 {
-	while (!o->lost && o->unsent != NULL) {
+	while (!o->lost && o->sock >= 0 && o->unsent != NULL) {
 		const struct buffer *m = &o->unsent->message;
 		ssize_t n = send(o->sock, m->data, m->len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
@@ -119,8 +120,10 @@ static bool answer(struct outbox *o, const uint8_t *data, size_t len)
 	    message_decode_numbers(data, len, type, &number, NULL, NULL) != 0)
 		return false;
 	bool moved = settle(o, number);
-	if (type == MESSAGE_RESUME_FROM)
+	if (type == MESSAGE_RESUME_FROM) {
 		o->unsent = o->first;
+		o->restarts += number > 0; /* 0: it begins with us */
+	}
 	return moved;
 }
 
@@ -129,7 +132,7 @@ bool outbox_receive(struct outbox *o)
 	uint8_t data[ANSWER_SIZE];
 	bool moved = false;
 
-	while (!o->lost) {
+	while (!o->lost && o->sock >= 0) {
 		ssize_t n = recv(o->sock, data, sizeof data, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -153,7 +156,12 @@ bool outbox_empty(const struct outbox *o)
 	return o->first == NULL;
 }
 
+uint64_t outbox_durable(const struct outbox *o)
+{
+	return o->first != NULL ? o->first->number - 1 : o->last_number;
+}
+
 short outbox_events(const struct outbox *o)
 {
-	return o->lost ? 0 : o->unsent != NULL ? POLLIN | POLLOUT : POLLIN;
+	return o->lost || o->sock < 0 ? 0 : o->unsent != NULL ? POLLIN | POLLOUT : POLLIN;
 }

@@ -14,10 +14,12 @@ enum { OUTBOX_BOUND = 1024 * 1024 }; /* bytes of unacknowledged frames, plus one
 struct outbox_item;
 
 struct outbox {
-	int sock;                    /* SEQPACKET to the sealer, borrowed */
+	int sock;                    /* SEQPACKET to the sealer, borrowed; -1 = none yet, frames are kept */
 	struct outbox_item *first, *last, *unsent;
 	size_t bytes;                /* kept */
 	uint64_t last_number;        /* newest frame added */
+	uint32_t restarts;           /* of the sealer, that it told of */
+	size_t dropped;              /* bytes kept when it was lost */
 	bool lost;                   /* the sealer's side is gone for good */
 };
 
@@ -32,6 +34,8 @@ void outbox_send(struct outbox *o);
 bool outbox_receive(struct outbox *o);
 bool outbox_full(const struct outbox *o);
 bool outbox_empty(const struct outbox *o);
+/* Frames up to this number are durable. */
+uint64_t outbox_durable(const struct outbox *o);
 /* poll(2) events to wait for; 0 once lost. */
 short outbox_events(const struct outbox *o);
 

@@ -103,12 +103,22 @@ void recording_code(struct recording *r, uint64_t now_ns, enum record_kind kind,
 		put(r, now_ns, kind, code, NULL);
 }
 
-void recording_note(struct recording *r, uint64_t now_ns, const char *text)
+bool recording_note(struct recording *r, uint64_t now_ns, const char *text)
 {
 	size_t len = strlen(text);
 
-	if (make_room(r, len) || r->run.len + len + EVENT_HEAD_MAX <= FRAME_RUN_MAX)
-		put(r, now_ns, RECORD_NOTE, len, text);
+	if (!make_room(r, len) && r->run.len + len + EVENT_HEAD_MAX > FRAME_RUN_MAX) {
+		r->lost_bytes += len;
+		return false;
+	}
+	put(r, now_ns, RECORD_NOTE, len, text);
+	return true;
+}
+
+void recording_flush(struct recording *r)
+{
+	if (r->run.len > 0 && !outbox_full(&r->outbox))
+		cut(r, 0);
 }
 
 static bool due(const struct recording *r, uint64_t now_ns)

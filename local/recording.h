@@ -38,7 +38,8 @@ struct recording {
 	const char *refusal;     /* strict: why the session must end */
 };
 
-/* sock is the stream socket, borrowed.  0 or ITM_ENOMEM. */
+/* sock is the stream socket, borrowed; with -1 frames are kept until
+ * outbox.sock is set.  0 or ITM_ENOMEM. */
 int recording_open(struct recording *r, int sock, const struct id *stream, enum users_failure failure);
 void recording_close(struct recording *r);
 
@@ -46,7 +47,11 @@ void recording_close(struct recording *r);
  * events that fit a frame.  Kinds without bytes take code. */
 void recording_bytes(struct recording *r, uint64_t now_ns, enum record_kind kind, const void *data, size_t len);
 void recording_code(struct recording *r, uint64_t now_ns, enum record_kind kind, uint64_t code);
-void recording_note(struct recording *r, uint64_t now_ns, const char *text);
+/* False: no room; its length counts as lost. */
+bool recording_note(struct recording *r, uint64_t now_ns, const char *text);
+
+/* Send what there is now instead of when it is due. */
+void recording_flush(struct recording *r);
 
 /* After every wake-up: sends frames that are due. */
 void recording_tick(struct recording *r, uint64_t now_ns);

@@ -6,7 +6,7 @@
  * sftp), every wait together is bounded by WAIT_MS.  The other hooks are left
  * out on purpose: libpam then answers PAM_MODULE_UNKNOWN, so that a wrong
  * `auth` line opens no door.
- * Options: failure=strict; file=USERS run=DIR stub=PATH (tests). */
+ * Options: failure=strict; file=USERS run=DIR stub=PATH missed=DIR (tests). */
 #define PAM_SM_SESSION
 
 #include <errno.h>
@@ -28,6 +28,7 @@
 #include "base/fdpass.h"
 #include "base/paths.h"
 #include "local/message.h"
+#include "local/missed.h"
 #include "local/users.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -45,13 +46,13 @@ static const char data_name[] = "itm_answer";
 struct answer { char user[64]; int result; bool announced; int64_t at_ms; };
 
 struct options {
-	const char *file, *run, *stub;
+	const char *file, *run, *stub, *missed;
 	bool strict;             /* failure=strict: a users file that can't be believed lets nobody in but root */
 };
 
 static struct options parse_options(int argc, const char **argv)
 {
-	struct options o = { PATHS_NSS_USERS, PATHS_RUN, ITM_LIBEXECDIR "/itm-shell", false };
+	struct options o = { PATHS_NSS_USERS, PATHS_RUN, ITM_LIBEXECDIR "/itm-shell", PATHS_MISSED, false };
 	for (int i = 0; i < argc; i++) {
 		if (strncmp(argv[i], "file=", 5) == 0)
 			o.file = argv[i] + 5;
@@ -59,6 +60,8 @@ static struct options parse_options(int argc, const char **argv)
 			o.run = argv[i] + 4;
 		else if (strncmp(argv[i], "stub=", 5) == 0)
 			o.stub = argv[i] + 5;
+		else if (strncmp(argv[i], "missed=", 7) == 0)
+			o.missed = argv[i] + 7;
 		else if (strcmp(argv[i], "failure=strict") == 0)
 			o.strict = true;
 	}
@@ -199,11 +202,27 @@ static int refuse(pam_handle_t *pamh, int flags, const char *sentence)
 	return PAM_PERM_DENIED;
 }
 
+/* There is nobody to tell now: a note for the broker that comes. */
+static void leave_note(pam_handle_t *pamh, const char *dir, const struct message_login *login, bool refused,
+		       const char *why)
+{
+	struct missed m = { .what = refused ? MISSED_REFUSED : MISSED_UNRECORDED, .login = *login };
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	m.wall_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	copy_text(m.reason, sizeof m.reason, why);
+	int r = missed_leave(dir, &m);
+	if (r != 0)
+		pam_syslog(pamh, LOG_ERR, "%s: this login of %s can't be noted: %s", dir, login->user, error_text(r));
+}
+
 /* What happens to a login that can't be recorded. */
-static int without_recording(pam_handle_t *pamh, int flags, const char *user, const struct users_entry *e,
-			     const char *why)
+static int without_recording(pam_handle_t *pamh, int flags, const struct options *o, const struct message_login *m,
+			     const struct users_entry *e, const char *why)
 {
 	bool strict = e->failure == USERS_STRICT;
+	const char *user = m->user;
+	leave_note(pamh, o->missed, m, strict, why);
 	pam_syslog(pamh, LOG_ERR, "%s of %s: %s (%s)", strict ? "refused login" : "unrecorded login", user, why,
 		   users_failure_name(e->failure));
 	return strict ? refuse(pamh, flags, "session recording is unavailable and this account may not be used without it")
@@ -215,9 +234,9 @@ static int without_recording(pam_handle_t *pamh, int flags, const char *user, co
 static int decide(pam_handle_t *pamh, int flags, const struct options *o, const char *user,
 		  const struct users_entry *e, bool *announced)
 {
-	if (!stub_usable(o->stub) && e->failure == USERS_STRICT)
-		return without_recording(pamh, flags, user, e, "itm-shell can't be executed");
 	struct message_login m = describe(pamh, e->uid);
+	if (!stub_usable(o->stub) && e->failure == USERS_STRICT)
+		return without_recording(pamh, flags, o, &m, e, "itm-shell can't be executed");
 	char why[MESSAGE_TEXT_MAX];
 	int r = announce(o->run, &m, why);
 	*announced = r == 0;
@@ -225,7 +244,7 @@ static int decide(pam_handle_t *pamh, int flags, const struct options *o, const 
 		pam_syslog(pamh, LOG_ERR, "refused login of %s: %s", user, why);
 		return refuse(pamh, flags, "this login is refused by policy");
 	}
-	return r == 0 ? PAM_SUCCESS : without_recording(pamh, flags, user, e, error_text(r));
+	return r == 0 ? PAM_SUCCESS : without_recording(pamh, flags, o, &m, e, error_text(r));
 }
 
 /* The users file is there but can't be believed.  libnss_itm gives the account

@@ -132,7 +132,8 @@ static bool wanted(const struct index_filter *f, const struct index_session *s)
 {
 	char host[ID_TEXT_SIZE];
 	id_format(&s->host, host);
-	return (f->user == NULL || query_glob(f->user, s->user)) &&
+	return (f->all || strcmp(s->mode, "host") != 0) &&
+	       (f->user == NULL || query_glob(f->user, s->user)) &&
 	       (f->host == NULL || query_glob(f->host, s->hostname) || query_glob(f->host, host)) &&
 	       (f->service == NULL || query_glob(f->service, s->service)) &&
 	       (!f->live_only || (!s->ended && !s->open_tail));
@@ -193,7 +194,8 @@ int index_session_find(struct index *x, const char *name, struct index_session *
 	if (!last && normal_name(name, start) != 0)
 		return ITM_ENOENT;
 	int result = sql_prepare(x->db, last
-		? "SELECT " INDEX_SESSION_COLUMNS " FROM session s ORDER BY s.start_wall_ns DESC, s.id DESC LIMIT 1"
+		? "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.mode <> 'host'"
+		  " ORDER BY s.start_wall_ns DESC, s.id DESC LIMIT 1"
 		: "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.name >= ?1 AND s.name < ?1 || '~' LIMIT 2", &q);
 	if (result != 0)
 		return result;

@@ -33,13 +33,14 @@ struct index_filter {
 	const char *user, *host, *service; /* globs with * and ?; NULL = all */
 	int64_t after_wall_ns, before_wall_ns; /* 0 = open */
 	bool live_only;
+	bool all;                      /* streams that are nobody's session too (mode host) */
 	uint64_t limit;                /* 0 = 100 */
 };
 /* Newest first. */
 int index_sessions(struct index *x, const struct index_filter *f,
 		   int (*each)(void *context, const struct index_session *s), void *context);
 /* By full id, or a prefix of at least 4 characters if only one matches; "last"
- * = the newest.  ITM_ENOENT, ITM_EBUSY (ambiguous). */
+ * = the newest session.  ITM_ENOENT, ITM_EBUSY (ambiguous). */
 int index_session_find(struct index *x, const char *name, struct index_session *out);
 
 /* Search, in the language of query.h: words (all on one line), "phrases",

@@ -205,7 +205,7 @@ int index_write_drop_live(struct index *x, int64_t session)
 int index_write_count(struct index *x, uint64_t *sessions)
 {
 	struct sql_statement *q;
-	int result = sql_prepare(x->db, "SELECT count(*) FROM session", &q);
+	int result = sql_prepare(x->db, "SELECT count(*) FROM session WHERE mode <> 'host'", &q);
 	if (result != 0)
 		return result;
 	result = sql_step(q);

@@ -215,10 +215,12 @@ int catalog_find(const struct catalog *c, const char *name, struct index_session
 	size_t i, len = strlen(name);
 
 	if (strcmp(name, "last") == 0) {
-		if (c->count == 0)
-			return ITM_ENOENT;
-		*out = c->sessions[0];
-		return 0;
+		for (i = 0; i < c->count; i++)
+			if (strcmp(c->sessions[i].mode, "host") != 0) {
+				*out = c->sessions[i];
+				return 0;
+			}
+		return ITM_ENOENT;
 	}
 	if (len < PREFIX_MIN || len >= ID_TEXT_SIZE)
 		return ITM_ENOENT;
@@ -242,7 +244,8 @@ int catalog_find(const struct catalog *c, const char *name, struct index_session
 
 bool catalog_matches(const struct index_session *s, const struct index_filter *f)
 {
-	return (f->user == NULL || fnmatch(f->user, s->user, 0) == 0) &&
+	return (f->all || strcmp(s->mode, "host") != 0) &&
+	       (f->user == NULL || fnmatch(f->user, s->user, 0) == 0) &&
 	       (f->host == NULL || fnmatch(f->host, s->hostname, 0) == 0) &&
 	       (f->service == NULL || fnmatch(f->service, s->service, 0) == 0) &&
 	       (f->after_wall_ns == 0 || s->start_wall_ns >= f->after_wall_ns) &&

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "agent/brokerd/decide.h"
+#include "agent/brokerd/events.h"
 #include "agent/brokerd/peer.h"
 #include "base/error.h"
 #include "local/message.h"
@@ -28,10 +29,15 @@ static int register_login(const struct announce *a, const struct fdpass_peer *pe
 {
 	const struct users_entry *e = userlist_find(&a->scope->users, m->uid);
 	const char *why = obstacle(a);
-	int pidfd = fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 0);
-	if (pidfd < 0 || login_announce(a->logins, m, start, pidfd) != 0)
-		why = "too many logins";
-	bool allow = why == NULL || (e != NULL && decide_may_go_unrecorded(e->failure));
+	bool may_go = e != NULL && decide_may_go_unrecorded(e->failure);
+	if (why == NULL || may_go) {
+		int pidfd = fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 0);
+		if (pidfd < 0 || login_announce(a->logins, m, start, pidfd) != 0)
+			why = "too many logins";
+	}
+	bool allow = why == NULL || may_go;
+	if (!allow)
+		events_login_refused(a->logins->events, m, why);
 	return message_encode_words(reply, MESSAGE_DECISION, allow, allow ? "" : why);
 }
 

@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/brokerd/events.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/reader.h"
 
-enum { KEPT_VERSION = 1 };
+enum { KEPT_VERSION = 2 };
 
 static void make_key(const struct login *l, char key[SUPERVISOR_KEY_MAX])
 {
@@ -18,7 +20,7 @@ static void make_key(const struct login *l, char key[SUPERVISOR_KEY_MAX])
 	snprintf(key, SUPERVISOR_KEY_MAX, "login-%s", id);
 }
 
-/* u8 version, login id, u64 start, then the announcement as it came. */
+/* u8 version, login id, u64 start, u64 opened, u32 shells, then the announcement as it came. */
 static void store(const struct login *l)
 {
 	char key[SUPERVISOR_KEY_MAX];
@@ -26,7 +28,8 @@ static void store(const struct login *l)
 	make_key(l, key);
 	buffer_init(&b, SUPERVISOR_BLOB_MAX);
 	if (buffer_put_u8(&b, KEPT_VERSION) == 0 && buffer_put(&b, l->id.bytes, ID_SIZE) == 0 &&
-	    buffer_put_u64(&b, l->start) == 0 && message_encode_login(&b, MESSAGE_ANNOUNCE, &l->says) == 0)
+	    buffer_put_u64(&b, l->start) == 0 && buffer_put_u64(&b, l->opened_ns) == 0 &&
+	    buffer_put_u32(&b, l->shells) == 0 && message_encode_login(&b, MESSAGE_ANNOUNCE, &l->says) == 0)
 		control_store(l->table->control, key, b.data, b.len, &l->pidfd, 1);
 	buffer_free(&b);
 }
@@ -45,8 +48,9 @@ static void drop(struct login *l)
 	free(l);
 }
 
-static void forget(struct login *l)
+static void forget(struct login *l, const char *reason)
 {
+	events_login_closed(l->table->events, l, reason);
 	char key[SUPERVISOR_KEY_MAX];
 	make_key(l, key);
 	control_remove(l->table->control, key);
@@ -55,7 +59,7 @@ static void forget(struct login *l)
 
 static void opener_died(void *context)
 {
-	forget(context);
+	forget(context, "the process that opened it has ended");
 }
 
 /* Takes pidfd in any case. */
@@ -68,7 +72,7 @@ static struct login *add(struct login_table *t, const struct message_login *m, u
 		return NULL;
 	}
 	*l = (struct login){ .next = t->first, .table = t, .id = *id, .start = start, .pidfd = pidfd, .says = *m,
-			     .watch = { .fd = pidfd, .ready = opener_died, .context = l } };
+			     .opened_ns = clock_boot_ns(), .watch = { .fd = pidfd, .ready = opener_died, .context = l } };
 	t->first = l;
 	t->count++;
 	if (loop_add(t->loop, &l->watch) != 0) {
@@ -102,17 +106,28 @@ int login_announce(struct login_table *t, const struct message_login *m, uint64_
 		l = add(t, m, start, pidfd, &id);
 		if (l == NULL)
 			return ITM_ELIMIT;
+		events_login_opened(t->events, l);
 		log_info("login of %s by %s, process %d", m->user, m->service, (int)m->pid);
 	}
 	store(l);
 	return 0;
 }
 
+void login_shell(struct login_table *t, const struct id *id)
+{
+	for (struct login *l = t->first; l != NULL; l = l->next)
+		if (id_equal(&l->id, id)) {
+			if (l->shells++ == 0)
+				store(l);
+			return;
+		}
+}
+
 void login_end(struct login_table *t, const struct message_login *m, uint64_t start)
 {
 	struct login *l = find_service(t, m, start);
 	if (l != NULL)
-		forget(l);
+		forget(l, "");
 }
 
 const struct login *login_find(const struct login_table *t, pid_t pid, uint64_t start)
@@ -131,7 +146,8 @@ int login_recall(struct login_table *t, const void *blob, size_t len, int pidfd)
 	reader_init(&r, blob, len);
 	uint8_t version = reader_u8(&r);
 	reader_copy(&r, id.bytes, ID_SIZE);
-	uint64_t start = reader_u64(&r);
+	uint64_t start = reader_u64(&r), opened_ns = reader_u64(&r);
+	uint32_t shells = reader_u32(&r);
 	size_t left = reader_left(&r);
 	const uint8_t *rest = reader_bytes(&r, left);
 	int result = r.error != 0 ? r.error
@@ -141,7 +157,13 @@ int login_recall(struct login_table *t, const void *blob, size_t len, int pidfd)
 		close(pidfd);
 		return result;
 	}
-	return add(t, &m, start, pidfd, &id) != NULL ? 0 : ITM_ELIMIT;
+	struct login *l = add(t, &m, start, pidfd, &id);
+	if (l == NULL)
+		return ITM_ELIMIT;
+	l->opened_ns = opened_ns;
+	l->shells = shells;
+	l->recalled = true;
+	return 0;
 }
 
 void login_store_all(const struct login_table *t)

@@ -3,6 +3,7 @@
 #ifndef ITM_AGENT_BROKERD_LOGIN_H
 #define ITM_AGENT_BROKERD_LOGIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct login_table {
 	size_t count;
 	struct loop *loop;
 	struct control *control;
+	struct events *events;           /* told of each; NULL = nobody */
 };
 
 struct login {
@@ -28,12 +30,17 @@ struct login {
 	int pidfd;                       /* of the opener, owned */
 	struct loop_watch watch;
 	struct message_login says;
+	uint64_t opened_ns;              /* boot clock */
+	uint32_t shells;                 /* asked for under it */
+	bool recalled;                   /* from before our restart: some shells may have gone by unseen */
 };
 
 void login_init(struct login_table *t, struct loop *loop, struct control *control);
 /* The same opener and service again is the same login.  Takes pidfd.
  * 0, ITM_ELIMIT, ITM_ENOMEM, ITM_ESYS. */
 int login_announce(struct login_table *t, const struct message_login *m, uint64_t start, int pidfd);
+/* A shell was asked for under this login. */
+void login_shell(struct login_table *t, const struct id *id);
 void login_end(struct login_table *t, const struct message_login *m, uint64_t start);
 const struct login *login_find(const struct login_table *t, pid_t pid, uint64_t start);
 /* What the supervisor kept under "login-..."; takes pidfd. */

@@ -13,7 +13,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/brokerd/absence.h"
 #include "agent/brokerd/control.h"
+#include "agent/brokerd/events.h"
 #include "agent/brokerd/login.h"
 #include "agent/brokerd/loop.h"
 #include "agent/brokerd/request.h"
@@ -35,6 +37,8 @@ struct broker {
 	struct login_table logins;
 	struct session_table sessions;
 	struct request_table requests;
+	struct events events;
+	struct absence absence;
 	struct status status;
 	struct loop_watch signals;
 	int signal_fd;
@@ -42,7 +46,7 @@ struct broker {
 };
 
 struct options {
-	const char *config, *accounts, *stub, *recorder;
+	const char *config, *accounts, *stub, *recorder, *missed;
 	const char *standalone;          /* run folder, without a supervisor; NULL = with one */
 };
 
@@ -65,6 +69,10 @@ static void kept(void *context, const struct supervisor_message *m, int *fds, si
 	else
 		for (size_t i = 0; i < count; i++)
 			close(fds[i]);
+	if (strcmp(m->key, "events") == 0) {
+		events_recall(&b->events, m->blob, m->blob_len);
+		r = 0;
+	}
 	if (r != 0)
 		log_error("what was kept as %s is of no use: %s", m->key, error_text(r));
 }
@@ -72,7 +80,8 @@ static void kept(void *context, const struct supervisor_message *m, int *fds, si
 static void paired(void *context, const char *key, int fd)
 {
 	struct broker *b = context;
-	request_paired(&b->requests, key, fd);
+	if (!hoststream_paired(&b->events.stream, key, fd))
+		request_paired(&b->requests, key, fd);
 }
 
 static void store_listeners(struct broker *b)
@@ -89,6 +98,7 @@ static void renewed(void *context)
 	login_store_all(&b->logins);
 	session_store_all(&b->sessions);
 	request_renewed(&b->requests);
+	events_renewed(&b->events);
 }
 
 static void stop(void *context)
@@ -180,6 +190,8 @@ static int start(struct broker *b, const struct options *o)
 	b->requests.sessions = &b->sessions;
 	b->requests.stub = o->stub;
 	b->requests.recorder = o->recorder;
+	events_init(&b->events, &b->loop, &b->control, &b->scope);
+	b->logins.events = b->sessions.events = b->requests.events = &b->events;
 	snprintf(agentd, sizeof agentd, "%s/agentd.sock", run);
 	int r = control_open(&b->control, &b->loop, o->standalone != NULL, agentd, &control_calls, b);
 	if (r != 0) {
@@ -191,6 +203,8 @@ static int start(struct broker *b, const struct options *o)
 		return EX_OSERR;
 	}
 	status_init(&b->status, run);
+	events_start(&b->events);
+	absence_open(&b->absence, &b->events, o->missed);
 	control_ready(&b->control);
 	return EX_OK;
 }
@@ -208,6 +222,8 @@ static int run_loop(struct broker *b)
 		wait = earlier(wait, control_tick(&b->control, now));
 		wait = earlier(wait, scope_tick(&b->scope, now));
 		b->sessions.recorder_uid = b->scope.recorder_uid;
+		wait = earlier(wait, events_tick(&b->events, now));
+		wait = earlier(wait, absence_tick(&b->absence, now));
 		wait = earlier(wait, status_tick(&b->status, &b->requests, now));
 		if (loop_wait(&b->loop, wait) != 0) {
 			log_error("epoll: %s", strerror(errno));
@@ -220,7 +236,7 @@ static int run_loop(struct broker *b)
 static void usage(FILE *to)
 {
 	fputs("usage: itm-brokerd [--config FILE] [--accounts DIR] [--stub PATH] [--recorder PATH]\n"
-	      "                   [--standalone RUNDIR]\n"
+	      "                   [--missed DIR] [--standalone RUNDIR]\n"
 	      "Started by itm-agentd. --standalone runs without it; nothing can be recorded then.\n", to);
 }
 
@@ -231,11 +247,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "accounts", required_argument, NULL, 'a' },
 		{ "stub", required_argument, NULL, 's' },
 		{ "recorder", required_argument, NULL, 'r' },
+		{ "missed", required_argument, NULL, 'm' },
 		{ "standalone", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	*o = (struct options){ .config = PATHS_AGENT_CONF, .accounts = "/etc",
+	*o = (struct options){ .config = PATHS_AGENT_CONF, .accounts = "/etc", .missed = PATHS_MISSED,
 			       .stub = ITM_LIBEXECDIR "/itm-shell", .recorder = ITM_LIBEXECDIR "/itm-recorder" };
 	for (int c; (c = getopt_long(argc, argv, "", table, NULL)) != -1; )
 		switch (c) {
@@ -243,6 +260,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'a': o->accounts = optarg; break;
 		case 's': o->stub = optarg; break;
 		case 'r': o->recorder = optarg; break;
+		case 'm': o->missed = optarg; break;
 		case 'S': o->standalone = optarg; break;
 		case 'h': usage(stdout); return -1;
 		default: usage(stderr); return EX_USAGE;
@@ -268,6 +286,8 @@ int main(int argc, char **argv)
 	r = run_loop(&broker);
 	/* Sessions go on: their recorders run by themselves and the supervisor
 	 * keeps what is needed to give their terminals back. */
+	events_stop(&broker.events);
+	absence_close(&broker.absence);
 	request_close(&broker.requests);
 	session_close(&broker.sessions);
 	login_close(&broker.logins);

@@ -14,6 +14,7 @@
 
 #include "agent/brokerd/announce.h"
 #include "agent/brokerd/decide.h"
+#include "agent/brokerd/events.h"
 #include "agent/brokerd/launch.h"
 #include "base/error.h"
 #include "base/fdpass.h"
@@ -98,6 +99,8 @@ static void count_refused(struct request_table *t, const struct fdpass_peer *pee
 static void refuse(struct request *r, const char *why)
 {
 	count_refused(r->table, &r->peer, why);
+	if (r->kind == REQUEST_SHELL)
+		events_stub_refused(r->table->events, r->peer.uid, r->peer.pid, why);
 	finish(r);
 }
 
@@ -132,6 +135,7 @@ static void without_recording(struct request *r, const char *why)
 		end_child(r->child);
 	bool go_on = decide_may_go_unrecorded(r->launch.failure);
 	r->table->unrecorded++;
+	events_session_failed(r->table->events, !go_on, &r->launch.start.stream, r->peer.pid, &r->meta, why);
 	log_error("%s: %s of %s (%s)", why, go_on ? "unrecorded session" : "refused session", r->name,
 		  users_failure_name(r->launch.failure));
 	if (r->ready)
@@ -216,6 +220,7 @@ static void report_came(void *context)
 	log_info("session %s of %s%s", id, r->name, r->login ? "" : ", no PAM login");
 	finish(r);
 }
+	events_session_started(r->table->events, &r->launch.start.stream, r->peer.pid, &r->meta);
 
 static void launch(struct request *r)
 {
@@ -288,16 +293,21 @@ static void shell_came(struct request *r, size_t len)
 		return;
 	}
 	t->served++;
-	if (d.verdict == DECIDE_RECORD)
+	if (d.login != NULL)
+		login_shell(t->logins, &d.login->id);
+	if (d.verdict == DECIDE_RECORD) {
 		record(r, &d);
-	else if (d.verdict == DECIDE_DIRECT)
+	} else if (d.verdict == DECIDE_DIRECT) {
+		events_session_direct(t->events, d.account.name, r->peer.uid, r->peer.pid, d.login);
 		answer(r, MESSAGE_DIRECT, d.account.shell, "");
-	else
+	} else {
+		events_stub_refused(t->events, r->peer.uid, r->peer.pid, d.why);
 		answer(r, MESSAGE_DENY, "", d.why);
 }
 
 static void pam_came(struct request *r, size_t len)
 {
+	}
 	struct request_table *t = r->table;
 	const struct announce a = { .logins = t->logins, .scope = t->scope, .stub = t->stub, .recorder = t->recorder };
 	const char *why = "";
@@ -385,6 +395,8 @@ static void accept_one(struct request_table *t, enum request_kind kind, int fd)
 		close(fd);
 		return;
 	}
+		if (kind == REQUEST_SHELL)
+			events_stub_refused(t->events, peer.uid, peer.pid, why != NULL ? why : "no memory");
 	*r = (struct request){ .next = t->first, .table = t, .kind = kind, .fd = fd, .peer = peer,
 			       .deadline_ms = loop_now_ms() + WAIT_MS, .fds = { -1, -1, -1 }, .report = -1,
 			       .launch.stream = -1, .report_watch.fd = -1,

@@ -32,6 +32,7 @@ struct request_table {
 	struct scope *scope;
 	struct login_table *logins;
 	struct session_table *sessions;
+	struct events *events;       /* NULL = nobody is told */
 	const char *stub, *recorder; /* programs */
 	uint64_t served, refused, unrecorded;
 	int64_t refused_since_ms;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/brokerd/events.h"
 #include "agent/brokerd/peer.h"
 #include "agent/brokerd/utmp.h"
 #include "base/error.h"
@@ -133,10 +134,11 @@ static void restore_modes(const struct session *s)
 		tcsetattr(s->outer, TCSANOW, &s->termios);
 }
 
-static void finish(struct session *s, const char *how)
+static void finish(struct session *s, const char *how, int status)
 {
 	char key[SUPERVISOR_KEY_MAX];
 	make_key(s, key);
+	events_session_ended(s->table->events, s, how, status);
 	give_back(s);
 	if (s->pty)
 		utmp_end(s->inner, s->stub);
@@ -177,7 +179,7 @@ static void recorder_ended(void *context)
 	}
 	if (status != 0)
 		restore_modes(s);
-	finish(s, how);
+	finish(s, how, status);
 }
 
 void session_init(struct session_table *t, struct loop *loop, struct control *control)

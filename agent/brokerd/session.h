@@ -24,6 +24,7 @@ struct session_table {
 	struct loop *loop;
 	struct control *control;
 };
+	struct events *events;   /* told of each end; NULL = nobody */
 
 struct session {
 	struct session *next;
