@@ -41,7 +41,8 @@ static int memory_file(const void *data, size_t len)
 	return fd;
 }
 
-/* An inner terminal like the outer one, the user's own. */
+/* An inner terminal like the outer one, the user's own; who may write(1) to
+ * the outer may write to it. */
 static int open_inner(const struct launch *l, const struct outer *o, int *slave)
 {
 	int unlock = 0;
@@ -51,7 +52,7 @@ static int open_inner(const struct launch *l, const struct outer *o, int *slave)
 	*slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (*slave < 0 || tcsetattr(*slave, TCSANOW, &o->termios) != 0 ||
 	    ioctl(master, TIOCSWINSZ, &o->size) != 0 ||
-	    fchown(*slave, l->uid, l->tty_gid) != 0 || fchmod(*slave, 0620) != 0)
+	    fchown(*slave, l->uid, l->tty_gid) != 0 || fchmod(*slave, 0600 | (o->before.st_mode & S_IWGRP)) != 0)
 		fail("new terminal");
 	return master;
 }

@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +49,25 @@ static void set_shell_variable(const char *shell)
 	replace_variable(text, 5);
 }
 
+/* `sudo -i` names the login shell, which it takes for us. */
+static void set_sudo_variable(const char *shell)
+{
+	static const char name[] = "SUDO_COMMAND=", stub[] = ITM_LIBEXECDIR "/itm-shell";
+	const char *value = getenv("SUDO_COMMAND");
+
+	if (value == NULL || strncmp(value, stub, sizeof stub - 1) != 0)
+		return;
+	const char *rest = value + sizeof stub - 1;
+	size_t shell_len = strlen(shell), rest_len = strlen(rest);
+	char *text = *rest == '\0' || *rest == ' ' ? malloc(sizeof name + shell_len + rest_len) : NULL;
+	if (text == NULL)
+		return;
+	memcpy(text, name, sizeof name - 1);
+	memcpy(text + sizeof name - 1, shell, shell_len);
+	memcpy(text + sizeof name - 1 + shell_len, rest, rest_len + 1);
+	replace_variable(text, sizeof name - 2); /* lives until exec */
+}
+
 static void set_tty_variable(void)
 {
 	static char text[128] = "SSH_TTY=";
@@ -77,6 +98,7 @@ void program_exec(const struct answer *a, char **argv, const struct program_sign
 		argv = no_arguments;
 	argv[0] = name_of(shell, argv[0] != NULL && argv[0][0] == '-');
 	set_shell_variable(shell);
+	set_sudo_variable(shell);
 	restore_signals(saved);
 	execv(shell, argv);
 	int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
@@ -96,6 +118,25 @@ static void take_terminal(int slave, const struct terminal *t)
 			dup2(slave, i);
 }
 
+static bool is_null_device(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/* As without us: the shell of `ssh host cmd` leads its session, that of a
+ * login with its input redirected does not.  /dev/null as input stays what it
+ * is: there is nothing in it to record, and programs that read their input
+ * when it is a pipe would find an empty one. */
+static void take_pipes(const struct answer *a)
+{
+	if (getsid(0) == getppid())
+		setsid();
+	for (int i = is_null_device(0) ? 1 : 0; i < (int)a->fd_count; i++)
+		dup2(a->fds[i], i);
+}
+
 static _Noreturn void become_program(const struct answer *a, const struct terminal *t, char **argv,
 				     const struct program_signals *saved)
 {
@@ -104,8 +145,7 @@ static _Noreturn void become_program(const struct answer *a, const struct termin
 		if (t->mask & 1)
 			set_tty_variable();
 	} else {
-		for (int i = 0; i < 3; i++)
-			dup2(a->fds[i], i);
+		take_pipes(a);
 	}
 	close_range(3, ~0U, 0);
 	program_exec(a, argv, saved);

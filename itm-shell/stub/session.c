@@ -42,14 +42,15 @@ static void tell(const struct session *s, enum message_type type, uint64_t numbe
 	buffer_free(&b);
 }
 
-/* What a terminal's hangup does to its session.  The program's group is its
- * own only on the inner terminal. */
+/* What a terminal's hangup does to its session, and sshd's signal to a
+ * command's.  Without a terminal, in somebody else's session, the program is
+ * in our own group. */
 static void signal_program(const struct session *s, int number)
 {
 	if (s->over || s->program <= 1)
 		return;
 	kill(s->program, number);
-	if (s->pty && number == SIGHUP)
+	if (s->pty ? number == SIGHUP : s->leader)
 		kill(-s->program, number);
 	kill(s->program, SIGCONT);
 }
@@ -148,6 +149,7 @@ static void take_signal(struct session *s)
 		signal_program(s, (int)si.ssi_signo);
 		break;
 	default:
+		signal_program(s, (int)si.ssi_signo);
 		break;
 	}
 }
@@ -176,7 +178,7 @@ static void end_program(struct session *s)
 	if (s->over)
 		return;
 	kill(s->program, SIGKILL);
-	if (s->pty)
+	if (s->pty || s->leader)
 		kill(-s->program, SIGKILL);
 	while (waitpid(s->program, &s->status, 0) < 0 && errno == EINTR)
 		;
@@ -219,13 +221,15 @@ int session_watch(struct terminal *t, const struct answer *a, pid_t program)
 		.terminal = t, .sock = a->sock, .program = program, .pty = a->start.mode == MESSAGE_PTY,
 		.leader = getsid(0) == getpid(),
 	};
+	static const int heard[] = { SIGCHLD, SIGWINCH, SIGHUP, SIGTERM };
+	static const int forwarded[] = { SIGINT, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2 }; /* RFC 4254 6.9 */
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGWINCH);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
+	for (size_t i = 0; i < sizeof heard / sizeof heard[0]; i++)
+		sigaddset(&set, heard[i]);
+	for (size_t i = 0; s.leader && !s.pty && i < sizeof forwarded / sizeof forwarded[0]; i++)
+		sigaddset(&set, forwarded[i]);
 	s.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	watch(&s);
 	return s.status;

@@ -68,7 +68,16 @@ def transfer(name, script, **more):
     return Case(name, shell=script.replace("SSH", " ".join(SSH)), pipe=True, seconds=60, **more)
 
 
+# A terminal of his own, in a session of his own, instead of the caller's.
+CALLERS = [(rb"/dev/pts/N type 20000 owner \d+", b"/dev/pts/N type 20000 owner N"),
+           (rb"session leader \d group leader \d", b"session leader N group leader N")]
+# Pipes of the user's own instead of the caller's, so that /dev/stdout opens.
+PIPES_OWN = [(rb"(pipe: type \d+) owner \d+", rb"\1 owner N")]
+
+
 def census(name, *argv, **more):
+    if argv[0] != "ssh":
+        more.setdefault("normal", CALLERS[1:] if argv[0] == "login" else CALLERS)
     more.setdefault("environment", {"TERM": "vt220"})
     return Case(name, argv=list(argv), prompt=r"coredump_filter \w+", leave="", **more)
 
@@ -92,6 +101,10 @@ def no_utmp():
     for path in ("/run/utmp", "/var/log/wtmp"):
         if os.path.exists(path):
             os.rename(path, path + ".away")
+
+
+def screen_folder():
+    run(["install", "-d", "-m", "777", "/run/screen"])
 
 
 def utmp_back():
@@ -144,7 +157,7 @@ SCREENS = [
     full("htop", "htop", "q", live=True, needs="htop", slow=True),
     Case("top -b", [("top -b -n1 > o; head -1 o | cut -c1-5; wc -l < o | head -c0; echo\r", P)]),
     full("tmux", "tmux -f ~/.tmux.conf", "exit\r", keys=["tty >/dev/null; echo in\r", "\x02c", "exit\r"], needs="tmux", live=True),
-    full("screen", "screen", "exit\r", keys=["echo in; stty -g\r"], needs="screen", live=True, quit_wait=r"terminating\]"),
+    full("screen", "screen", "exit\r", keys=["echo in; stty -g\r"], needs="screen", live=True, before=screen_folder, quit_wait=r"terminating\]"),
     full("mc", "mc -u -b", "\x1b0", keys=["\t", "\x1b[B", "\x1b[B"], needs="mc", slow=True, live=True),
     full("dialog", "dialog --menu title 12 30 4 a one b two c three 2> answer", "\r", keys=["\x1b[B"], needs="dialog"),
     full("whiptail", "whiptail --msgbox hello 8 30", "\r", needs="whiptail"),
@@ -240,7 +253,7 @@ CENSUS = [
     census("census: login", "login", "-p", "-f", "census", environment={"TERM": "linux", "EXTRA": "1"}),
     census("census: odd limits and signals", "bash", "-c", "umask 027; ulimit -n 200; ulimit -Hc 100; trap '' USR1 PIPE INT; exec nice -n 5 su - census"),
     pipe("census: command by sshd", options=["-l", "census"], shell="SSH -T -n -l census lab x".replace("SSH", " ".join(SSH))),
-    pipe("census: command by su", shell="su - census -c x </dev/null"),
+    pipe("census: command by su", shell="su - census -c x </dev/null", normal=PIPES_OWN),
     pipe("census: command by runuser", shell="runuser -u census -- /usr/local/bin/census </dev/null"),
 ]
 CASES = SHELLS + SCREENS + STREAMS + ENDS + PIPES + CENSUS
