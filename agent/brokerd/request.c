@@ -55,6 +55,7 @@ struct request {
 	struct loop_watch report_watch;
 	bool ready;
 	bool greeted;            /* answered its KNOCK */
+	bool shortage;           /* the host has run out of terminals or processes */
 };
 
 static void finish(struct request *r)
@@ -133,7 +134,8 @@ static void without_recording(struct request *r, const char *why)
 		session_abort(s);
 	else if (r->child > 0)
 		end_child(r->child);
-	bool go_on = decide_may_go_unrecorded(r->launch.failure);
+	bool go_on = r->shortage ? decide_may_pass_shortage(r->launch.failure)
+		: decide_may_go_unrecorded(r->launch.failure);
 	r->table->unrecorded++;
 	events_session_failed(r->table->events, !go_on, &r->launch.start.stream, r->peer.pid, &r->meta, why);
 	log_error("%s: %s of %s (%s)", why, go_on ? "unrecorded session" : "refused session", r->name,
@@ -186,7 +188,9 @@ static int take_report(struct request *r)
 	if (n < 0)
 		return (int)n;
 	int result = n == (ssize_t)sizeof report ? 0 : ITM_EFORMAT;
-	if (result == 0 && report.step == LAUNCH_TAKE) {
+	if (result == 0 && report.step == LAUNCH_SHORT) {
+		result = ITM_ELIMIT;
+	} else if (result == 0 && report.step == LAUNCH_TAKE) {
 		result = session_from(r, &report, fds, count);
 		if (result == 0)
 			return send(r->report, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : ITM_ESYS;
@@ -212,15 +216,16 @@ static void report_came(void *context)
 	if (result == 0)
 		return;
 	if (result != ITM_ECLOSED || !r->ready) {
-		without_recording(r, "no recorder");
+		r->shortage |= result == ITM_ELIMIT;
+		without_recording(r, r->shortage ? "no terminal left" : "no recorder");
 		return;
 	}
 	char id[ID_TEXT_SIZE];
 	id_format(&r->launch.start.stream, id);
+	events_session_started(r->table->events, &r->launch.start.stream, r->peer.pid, &r->meta);
 	log_info("session %s of %s%s", id, r->name, r->login ? "" : ", no PAM login");
 	finish(r);
 }
-	events_session_started(r->table->events, &r->launch.start.stream, r->peer.pid, &r->meta);
 
 static void launch(struct request *r)
 {
@@ -230,6 +235,7 @@ static void launch(struct request *r)
 		r->launch.timeout_ms = 1;
 	pid_t pid = launch_start(&r->launch, &r->report);
 	if (pid < 0) {
+		r->shortage = true;
 		without_recording(r, "no new process");
 		return;
 	}
@@ -303,11 +309,11 @@ static void shell_came(struct request *r, size_t len)
 	} else {
 		events_stub_refused(t->events, r->peer.uid, r->peer.pid, d.why);
 		answer(r, MESSAGE_DENY, "", d.why);
+	}
 }
 
 static void pam_came(struct request *r, size_t len)
 {
-	}
 	struct request_table *t = r->table;
 	const struct announce a = { .logins = t->logins, .scope = t->scope, .stub = t->stub, .recorder = t->recorder };
 	const char *why = "";
@@ -391,12 +397,12 @@ static void accept_one(struct request_table *t, enum request_kind kind, int fd)
 	struct request *r = why == NULL ? calloc(1, sizeof *r) : NULL;
 	if (r == NULL) {
 		count_refused(t, &peer, why != NULL ? why : "no memory");
+		if (kind == REQUEST_SHELL)
+			events_stub_refused(t->events, peer.uid, peer.pid, why != NULL ? why : "no memory");
 		close(peer.pidfd);
 		close(fd);
 		return;
 	}
-		if (kind == REQUEST_SHELL)
-			events_stub_refused(t->events, peer.uid, peer.pid, why != NULL ? why : "no memory");
 	*r = (struct request){ .next = t->first, .table = t, .kind = kind, .fd = fd, .peer = peer,
 			       .deadline_ms = loop_now_ms() + WAIT_MS, .fds = { -1, -1, -1 }, .report = -1,
 			       .launch.stream = -1, .report_watch.fd = -1,

@@ -137,8 +137,8 @@ static void restore_modes(const struct session *s)
 static void finish(struct session *s, const char *how, int status)
 {
 	char key[SUPERVISOR_KEY_MAX];
-	make_key(s, key);
 	events_session_ended(s->table->events, s, how, status);
+	make_key(s, key);
 	give_back(s);
 	if (s->pty)
 		utmp_end(s->inner, s->stub);

@@ -23,8 +23,8 @@ struct session_table {
 	uid_t recorder_uid;      /* only a terminal that is still the recorder's is given back */
 	struct loop *loop;
 	struct control *control;
-};
 	struct events *events;   /* told of each end; NULL = nobody */
+};
 
 struct session {
 	struct session *next;
