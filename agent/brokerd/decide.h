@@ -31,6 +31,9 @@ void decide_shell(const struct scope *scope, const struct login_table *logins,
 
 /* The one place that says what happens when a session can't be recorded. */
 bool decide_may_go_unrecorded(enum users_failure failure);
+/* The same when the host has run out of something that any user can use up:
+ * a way around the recorder must not be for the taking. */
+bool decide_may_pass_shortage(enum users_failure failure);
 
 /* The session metadata that is known before its terminal is looked at. */
 int decide_describe(const struct decide *d, const struct scope *scope, const struct message_shell *shell,

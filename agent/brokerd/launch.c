@@ -1,5 +1,6 @@
 #include "agent/brokerd/launch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -41,13 +42,24 @@ static int memory_file(const void *data, size_t len)
 	return fd;
 }
 
+/* Told apart from a fault: users can bring it about (pty(7)). */
+static void __attribute__((noreturn)) fail_for_want(int report)
+{
+	const struct launch_report r = { .step = LAUNCH_SHORT };
+	if (errno == ENOSPC)
+		(void)fdpass_send(report, &r, sizeof r, NULL, 0);
+	fail("new terminal");
+}
+
 /* An inner terminal like the outer one, the user's own; who may write(1) to
  * the outer may write to it. */
-static int open_inner(const struct launch *l, const struct outer *o, int *slave)
+static int open_inner(const struct launch *l, int report, const struct outer *o, int *slave)
 {
 	int unlock = 0;
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) != 0)
+	if (master < 0)
+		fail_for_want(report);
+	if (ioctl(master, TIOCSPTLCK, &unlock) != 0)
 		fail("new terminal");
 	*slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (*slave < 0 || tcsetattr(*slave, TCSANOW, &o->termios) != 0 ||
@@ -108,7 +120,7 @@ static int finish_meta(const struct launch *l, enum message_mode mode, const str
 static struct places start_pty(const struct launch *l, int report, struct outer *o)
 {
 	int slave, typed_ahead = memory_file(NULL, 0);
-	int master = open_inner(l, o, &slave);
+	int master = open_inner(l, report, o, &slave);
 	struct stat inner;
 	if (fstat(slave, &inner) != 0)
 		fail("new terminal");

@@ -34,6 +34,7 @@ enum launch_step {
 	LAUNCH_TAKE = 1,         /* about to take the terminal (descriptors: outer, inner
 				  * master), or pipes are made (none): answer one byte to go on */
 	LAUNCH_READY = 2,        /* taken; descriptor: the outer terminal after an eviction, or none */
+	LAUNCH_SHORT = 3,        /* the host has no terminal left; the child ends */
 };
 struct launch_report {
 	enum launch_step step;

@@ -21,6 +21,8 @@ enum {
 	COUNT_MS = 250,          /* counted bytes are recorded in sums */
 	END_MS = 3000,           /* for the program to go once policy ends it */
 	NOTE_MAX = 1024,
+	REFILL_MS = 250,
+	REFILL_BYTES = 4096,     /* per REFILL_MS: what a person reads; a long copy grows little by it */
 };
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -35,7 +37,8 @@ struct stream {
 	size_t write_limit;        /* bytes a blocking sink takes without waiting; 0 = all */
 	struct flow flow;
 	struct hash *hash;
-	uint64_t total, stored, counted;
+	uint64_t total, counted;
+	uint64_t room;             /* bytes that may be stored now */
 	uint64_t owed;             /* after the exit: bytes to pass before DRAINED */
 };
 
@@ -43,7 +46,7 @@ struct pipepump {
 	struct recording *recording;
 	struct stream streams[PIPEPUMP_STREAMS];
 	uint64_t limit;
-	uint64_t now_ns, counted_ns, deadline_ns;
+	uint64_t now_ns, counted_ns, refilled_ns, deadline_ns;
 	int control;
 	bool exited, drained, ended;
 	uint32_t status;
@@ -100,7 +103,7 @@ static int open_stream(struct stream *s, int source, int sink)
 
 static bool stores(const struct pipepump *p, size_t i)
 {
-	return i > 0 && p->streams[i].stored < p->limit;
+	return i > 0 && p->streams[i].room > 0;
 }
 
 static void record(struct pipepump *p, size_t i)
@@ -111,12 +114,25 @@ static void record(struct pipepump *p, size_t i)
 	hash_update(s->hash, s->flow.data, len);
 	s->total += len;
 	if (stores(p, i)) {
-		uint64_t room = p->limit - s->stored;
-		keep = len < room ? len : (size_t)room;
+		keep = len < s->room ? len : (size_t)s->room;
 		recording_bytes(p->recording, p->now_ns, i == 1 ? RECORD_OUT : RECORD_ERR, s->flow.data, keep);
-		s->stored += keep;
+		s->room -= keep;
 	}
 	s->counted += len - keep;
+}
+
+/* A little room comes back all the time: else a shell behind a limit's worth
+ * of nothing would be counted alone. */
+static void refill(struct pipepump *p)
+{
+	uint64_t turns = (p->now_ns - p->refilled_ns) / (REFILL_MS * NS_PER_MS);
+
+	for (size_t i = 0; i < PIPEPUMP_STREAMS && turns > 0; i++) {
+		struct stream *s = &p->streams[i];
+		uint64_t missing = p->limit - s->room;
+		s->room += turns > missing / REFILL_BYTES ? missing : turns * REFILL_BYTES;
+	}
+	p->refilled_ns += turns * REFILL_MS * NS_PER_MS;
 }
 
 static void record_counts(struct pipepump *p)
@@ -269,6 +285,7 @@ static void step(struct pipepump *p)
 	if (poll(fds, POLLED, wait_ms(p)) < 0)
 		return;
 	p->now_ns = clock_boot_ns();
+	refill(p);
 	pump(p, fds);
 	if (fds[CONTROL].fd >= 0 && fds[CONTROL].revents != 0)
 		control_ready(p);
@@ -315,10 +332,12 @@ int pipepump_run(const struct pipepump_config *config)
 			      .limit = config->limit_bytes };
 	int r = 0;
 
-	p.now_ns = p.counted_ns = clock_boot_ns();
+	p.now_ns = p.counted_ns = p.refilled_ns = clock_boot_ns();
 	for (size_t i = 0; i < PIPEPUMP_STREAMS && r == 0; i++)
 		r = open_stream(&p.streams[i], i == 0 ? config->outer[0] : config->inner[i],
 				i == 0 ? config->inner[0] : config->outer[i]);
+	for (size_t i = 0; i < PIPEPUMP_STREAMS; i++)
+		p.streams[i].room = p.limit;
 	if (r == 0) {
 		while (p.reason == NULL)
 			step(&p);
