@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ void process_init(struct process *p)
 	*p = (struct process){ .pidfd = -1 };
 }
 
-static _Noreturn void become(const char *path, const char *const *argv, int control)
+static _Noreturn void become(const char *path, const char *const *argv, int nice_value, int control)
 {
 	sigset_t none;
 	sigemptyset(&none);
@@ -57,19 +58,21 @@ static _Noreturn void become(const char *path, const char *const *argv, int cont
 		_exit(127);
 	(void)syscall(SYS_close_range, SUPERVISOR_CONTROL_FD + 1, ~0U, 0);
 	(void)setenv("ITM_CONTROL", "3", 1);
+	if (nice_value != 0)
+		(void)setpriority(PRIO_PROCESS, 0, nice_value);
 	execv(path, (char *const *)(uintptr_t)argv);
 	/* The log of the supervisor's own process; nothing else can be said here. */
 	dprintf(STDERR_FILENO, "itm: cannot start %s: %s\n", path, strerror(errno));
 	_exit(127);
 }
 
-int process_start(struct process *p, const char *path, const char *const *argv, int control)
+int process_start(struct process *p, const char *path, const char *const *argv, int nice_value, int control)
 {
 	pid_t pid = fork();
 	if (pid < 0)
 		return ITM_ESYS;
 	if (pid == 0)
-		become(path, argv, control);
+		become(path, argv, nice_value, control);
 	/* Not reaped yet, so the pid can't have another owner. */
 	int pidfd = pidfd_of(pid);
 	if (pidfd < 0) {

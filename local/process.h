@@ -18,7 +18,7 @@ struct process {
 void process_init(struct process *p);
 /* Start a program with control as its descriptor 3 and nothing above it, no
  * signal blocked or ignored.  control stays the caller's.  0 or ITM_ESYS. */
-int process_start(struct process *p, const char *path, const char *const *argv, int control);
+int process_start(struct process *p, const char *path, const char *const *argv, int nice_value, int control);
 /* The process with this pid that started at start_ticks (0 = whoever has the
  * pid now).  0; ITM_ENOENT when it is gone. */
 int process_find(struct process *p, pid_t pid, uint64_t start_ticks);

@@ -41,6 +41,7 @@ enum {
 	SUPERVISOR_ADOPT = 38,
 	SUPERVISOR_KEY_MAX = 64, SUPERVISOR_BLOB_MAX = 4096, SUPERVISOR_FDS_MAX = 4,
 	SUPERVISOR_CONTROL_FD = 3,
+	SUPERVISOR_NICE = 10,        /* for what may wait: forwarding, storing, indexing */
 };
 
 struct supervisor_message {
@@ -60,6 +61,7 @@ struct supervisor_child {
 	const char *const *argv;   /* NULL-ended, argv[0] first */
 	bool adopt;                /* outlives us and may come back */
 	const char *user;          /* account it runs as, for the check of ADOPT; NULL = root */
+	int nice;                  /* 0..19, setpriority(2): work that may wait for the users' */
 };
 struct supervisor_config {
 	const struct supervisor_child *children; /* name NULL ends */

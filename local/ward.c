@@ -132,7 +132,7 @@ void ward_start(struct ward *w, const struct supervisor_config *config)
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0 ||
 	    fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0 ||
-	    process_start(&w->process, w->spec->path, w->spec->argv, pair[1]) != 0) {
+	    process_start(&w->process, w->spec->path, w->spec->argv, w->spec->nice, pair[1]) != 0) {
 		log_error("%s: cannot start: %s", w->spec->name, error_text(ITM_ESYS));
 		ward_start_later(w, true);
 		return;

@@ -110,7 +110,7 @@ static int run(struct agent *a)
 	const struct supervisor_child children[] = {
 		{ .name = "broker", .path = a->program[0], .argv = broker, .adopt = true },
 		{ .name = "sealer", .path = a->program[1], .argv = sealer, .adopt = true, .user = "itm-seal" },
-		{ .name = forwards ? "forwarder" : NULL, .path = a->program[2], .argv = forwarder },
+		{ .name = forwards ? "forwarder" : NULL, .path = a->program[2], .argv = forwarder, .nice = SUPERVISOR_NICE },
 		{ .name = NULL },
 	};
 	const struct supervisor_config config = {

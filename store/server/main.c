@@ -60,8 +60,8 @@ static int server_run(const char *config, const char *libexec, const struct sett
 	const char *const ingestd_argv[] = { "itm-ingestd", "--config", config, NULL };
 	const char *const indexd_argv[] = { "itm-indexd", "--config", config, NULL };
 	const struct supervisor_child children[] = {
-		{ .name = "ingestd", .path = ingestd, .argv = ingestd_argv },
-		{ .name = "indexd", .path = indexd, .argv = indexd_argv },
+		{ .name = "ingestd", .path = ingestd, .argv = ingestd_argv, .nice = SUPERVISOR_NICE },
+		{ .name = "indexd", .path = indexd, .argv = indexd_argv, .nice = SUPERVISOR_NICE },
 		{ 0 },
 	};
 	const struct supervisor_config supervisor = { .children = children, .status_path = status };
