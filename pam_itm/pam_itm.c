@@ -177,7 +177,7 @@ static int announce(const char *run, const struct message_login *m, char why[MES
 	r = message_decode_words(answer, (size_t)n, MESSAGE_DECISION, &allow, why, MESSAGE_TEXT_MAX, NULL);
 	if (r != 0)
 		return r;
-	return allow == 1 ? 0 : ITM_EPERM;
+	return allow == 1 ? 0 : allow == 0 ? ITM_EPERM : ITM_EFORMAT;
 }
 
 static void forget(pam_handle_t *pamh, void *data, int status)

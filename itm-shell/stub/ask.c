@@ -60,7 +60,7 @@ static int send_question(int sock, const struct terminal *t, int argc, char **ar
 
 static size_t fds_of(enum message_mode mode)
 {
-	return mode == MESSAGE_PTY ? 1 : mode == MESSAGE_PIPE ? 3 : 0;
+	return mode == MESSAGE_PTY ? 1 : 0; /* a command without a terminal may keep its own */
 }
 
 static int wait_readable(int sock, int64_t until_ms)
@@ -107,7 +107,10 @@ static int receive_answer(int sock, int64_t until_ms, struct answer *out)
 	if (n < 0)
 		return (int)n;
 	r = message_decode_start(data, (size_t)n, &out->start, NULL);
-	if (r == 0 && (count < fds_of(out->start.mode) || (out->start.mode != MESSAGE_DENY && out->start.shell[0] != '/')))
+	if (r == 0 && (count < fds_of(out->start.mode) || (out->start.mode == MESSAGE_PIPE && count % 3 != 0) ||
+		       (out->start.mode != MESSAGE_DENY && out->start.shell[0] != '/')))
+		r = ITM_EFORMAT;
+	if (r == 0 && out->start.mode == MESSAGE_PTY && !isatty(out->fds[0]))
 		r = ITM_EFORMAT;
 	if (r != 0)
 		for (size_t i = 0; i < count; i++)
@@ -131,6 +134,13 @@ static void decide_alone(const char *users, struct answer *out)
 	memcpy(out->start.notice, words, strlen(words) + 1);
 }
 
+static bool is_break_glass(const char *users)
+{
+	struct users_entry entry;
+
+	return users_by_uid(users, getuid(), &entry) == 0 && entry.failure == USERS_BREAK_GLASS;
+}
+
 void ask_broker(const struct stub_paths *paths, const struct terminal *t, int argc, char **argv,
 		struct answer *out)
 {
@@ -139,7 +149,8 @@ void ask_broker(const struct stub_paths *paths, const struct terminal *t, int ar
 	*out = (struct answer){ .sock = fdpass_connect(paths->broker, ASK_TIMEOUT_MS) };
 	if (out->sock >= 0) {
 		if (knock(out->sock, until) == 0 && send_question(out->sock, t, argc, argv) == 0 &&
-		    receive_answer(out->sock, until, out) == 0)
+		    receive_answer(out->sock, until, out) == 0 &&
+		    (out->start.mode != MESSAGE_DENY || !is_break_glass(paths->users)))
 			return;
 		close(out->sock);
 	}

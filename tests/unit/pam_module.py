@@ -93,6 +93,7 @@ BROKERS = {
     "silent": lambda c: None,
     "hangs up": lambda c: c.close(),
     "lies": lambda c: c.send(b"\xff" * 40),
+    "says neither yes nor no": lambda c: c.send(decision(7)),
     "says something unknown": lambda c: c.send(decision(1) + b"x"),
 }
 # account: broker's state -> answer; "fails" stands for every state but yes and no
