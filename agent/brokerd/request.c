@@ -55,6 +55,7 @@ struct request {
 	struct loop_watch report_watch;
 	bool ready;
 	bool greeted;            /* answered its KNOCK */
+	bool shortage;           /* the host has run out of terminals or processes */
 };
 
 static void finish(struct request *r)
@@ -133,7 +134,8 @@ static void without_recording(struct request *r, const char *why)
 		session_abort(s);
 	else if (r->child > 0)
 		end_child(r->child);
-	bool go_on = decide_may_go_unrecorded(r->launch.failure);
+	bool go_on = r->shortage ? decide_may_pass_shortage(r->launch.failure)
+		: decide_may_go_unrecorded(r->launch.failure);
 	r->table->unrecorded++;
 	events_session_failed(r->table->events, !go_on, &r->launch.start.stream, r->peer.pid, &r->meta, why);
 	log_error("%s: %s of %s (%s)", why, go_on ? "unrecorded session" : "refused session", r->name,
@@ -186,7 +188,9 @@ static int take_report(struct request *r)
 	if (n < 0)
 		return (int)n;
 	int result = n == (ssize_t)sizeof report ? 0 : ITM_EFORMAT;
-	if (result == 0 && report.step == LAUNCH_TAKE) {
+	if (result == 0 && report.step == LAUNCH_SHORT) {
+		result = ITM_ELIMIT;
+	} else if (result == 0 && report.step == LAUNCH_TAKE) {
 		result = session_from(r, &report, fds, count);
 		if (result == 0)
 			return send(r->report, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : ITM_ESYS;
@@ -212,7 +216,8 @@ static void report_came(void *context)
 	if (result == 0)
 		return;
 	if (result != ITM_ECLOSED || !r->ready) {
-		without_recording(r, "no recorder");
+		r->shortage |= result == ITM_ELIMIT;
+		without_recording(r, r->shortage ? "no terminal left" : "no recorder");
 		return;
 	}
 	char id[ID_TEXT_SIZE];
@@ -230,6 +235,7 @@ static void launch(struct request *r)
 		r->launch.timeout_ms = 1;
 	pid_t pid = launch_start(&r->launch, &r->report);
 	if (pid < 0) {
+		r->shortage = true;
 		without_recording(r, "no new process");
 		return;
 	}
