@@ -8,6 +8,9 @@
  *   echo flood BYTES_FILE -- PROGRAM ARGUMENT...
  *     The shell is told to cat BYTES_FILE; the time from the command to its
  *     last byte is taken.  Prints "seconds bytes cpu_ms".
+ *   echo interrupt COUNT -- PROGRAM ARGUMENT...
+ *     COUNT times `yes` floods the terminal for half a second, then ^C is typed
+ *     and the time to the next prompt is taken.  Prints "p50_ms max_ms cpu_ms".
  * cpu_ms is what PROGRAM and its children used; what daemons used is the
  * caller's to measure. */
 #include <errno.h>
@@ -211,6 +214,33 @@ static int measure_flood(const char *file, char **argv)
 	return 0;
 }
 
+static int measure_interrupt(unsigned count, char **argv)
+{
+	static uint64_t took[KEYS_MAX];
+	int master;
+	pid_t pid = start(argv, &master);
+	wait_for_prompt(master);
+	for (unsigned i = 0; i < count; i++) {
+		char command[64], word[32], drain[1 << 16];
+		int n = snprintf(command, sizeof command, " PS1='READY''%u> '\n", i);
+		snprintf(word, sizeof word, "READY%u> ", i);
+		type(master, command, (size_t)n);
+		wait_for(master, word, LINE_WAIT_MS, NULL);
+		type(master, " yes\n", 5);
+		for (uint64_t until = now_ns() + 500000000u; now_ns() < until; )
+			if (read(master, drain, sizeof drain) <= 0)
+				die("the program ended early");
+		uint64_t begin = now_ns();
+		type(master, "\003", 1);
+		wait_for(master, word, LINE_WAIT_MS, NULL);
+		took[i] = now_ns() - begin;
+	}
+	uint64_t cpu_ms = finish(master, pid);
+	qsort(took, count, sizeof took[0], by_size);
+	printf("%.1f %.1f %llu\n", (double)took[count / 2] / 1e6, (double)took[count - 1] / 1e6, (unsigned long long)cpu_ms);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int dash = 1;
@@ -223,6 +253,12 @@ int main(int argc, char **argv)
 	}
 	if (argc > 4 && dash == 3 && strcmp(argv[1], "flood") == 0)
 		return measure_flood(argv[2], argv + 4);
-	fprintf(stderr, "usage: echo keys COUNT PAUSE_US -- PROGRAM...\n       echo flood FILE -- PROGRAM...\n");
+	if (argc > 4 && dash == 3 && strcmp(argv[1], "interrupt") == 0) {
+		unsigned long count = strtoul(argv[2], NULL, 10);
+		if (count > 0 && count <= KEYS_MAX)
+			return measure_interrupt((unsigned)count, argv + 4);
+	}
+	fprintf(stderr, "usage: echo keys COUNT PAUSE_US -- PROGRAM...\n       echo flood FILE -- PROGRAM...\n"
+		"       echo interrupt COUNT -- PROGRAM...\n");
 	return 2;
 }
