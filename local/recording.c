@@ -57,6 +57,8 @@ static void cut(struct recording *r, uint8_t flags)
 	if (outbox_add(&r->outbox, &f) != 0)
 		return;
 	r->number++;
+	if (r->first_ns == 0)
+		r->first_ns = r->start_ns;
 	buffer_clear(&r->run);
 	outbox_send(&r->outbox);
 }
@@ -126,12 +128,26 @@ static bool due(const struct recording *r, uint64_t now_ns)
 	return r->run.len > 0 && now_ns - r->start_ns >= (uint64_t)RECORDING_HOLD_MS * NS_PER_MS;
 }
 
+/* A full disk shows in the first frame: who may not work unrecorded is not let
+ * in to fill our buffer first. */
+static bool awaits_first(const struct recording *r)
+{
+	return r->failure == USERS_STRICT && !r->stored && r->first_ns != 0 && r->refusal == NULL;
+}
+
+static uint64_t first_deadline(const struct recording *r)
+{
+	return r->first_ns + (uint64_t)RECORDING_FIRST_MS * NS_PER_MS;
+}
+
 static void watch_progress(struct recording *r, uint64_t now_ns)
 {
 	bool is_full = outbox_full(&r->outbox);
 
 	if (r->outbox.lost) {
 		fail(r, "the recording can no longer be stored");
+	} else if (awaits_first(r) && now_ns >= first_deadline(r)) {
+		fail(r, "the recording is not being stored");
 	} else if (!is_full) {
 		r->losing = false;
 	} else if (!r->was_full) {
@@ -153,14 +169,16 @@ void recording_tick(struct recording *r, uint64_t now_ns)
 
 void recording_receive(struct recording *r, uint64_t now_ns)
 {
-	if (outbox_receive(&r->outbox))
+	if (outbox_receive(&r->outbox)) {
 		r->progress_ns = now_ns;
+		r->stored = true;
+	}
 	outbox_send(&r->outbox);
 }
 
 int recording_wait_ms(const struct recording *r, uint64_t now_ns)
 {
-	uint64_t at;
+	uint64_t at = UINT64_MAX;
 
 	if (r->outbox.lost)
 		return -1;
@@ -170,9 +188,11 @@ int recording_wait_ms(const struct recording *r, uint64_t now_ns)
 		at = (r->was_full ? r->progress_ns : now_ns) + (uint64_t)RECORDING_STALL_MS * NS_PER_MS;
 	} else if (r->run.len > 0) {
 		at = r->start_ns + (uint64_t)RECORDING_HOLD_MS * NS_PER_MS;
-	} else {
-		return -1;
 	}
+	if (awaits_first(r) && first_deadline(r) < at)
+		at = first_deadline(r);
+	if (at == UINT64_MAX)
+		return -1;
 	return at <= now_ns ? 0 : (int)((at - now_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 

@@ -20,6 +20,7 @@ enum {
 	RECORDING_RUN_AIM = 64 * 1024,  /* bytes */
 	RECORDING_HOLD_MS = 300,        /* from a frame's first event to its sending */
 	RECORDING_STALL_MS = 2000,      /* full and nothing made durable: loss */
+	RECORDING_FIRST_MS = 1500,      /* strict: so long for the first frame to become durable */
 };
 
 struct recording {
@@ -32,6 +33,8 @@ struct recording {
 	int64_t start_wall_ns;
 	uint64_t last_ms;
 	uint64_t progress_ns;    /* when a frame was last made durable, or the bound was reached */
+	uint64_t first_ns;       /* of the first frame that was sent, 0 = none */
+	bool stored;             /* a frame was made durable */
 	bool was_full;
 	bool losing;             /* bytes are counted, not kept */
 	uint64_t lost_bytes;     /* since the last RECORD_GAP */

@@ -16,9 +16,10 @@ import login_tests
 import pipe_tests
 import crash_tests
 import damage_tests
+import failure_matrix
 import policy_tests
 
-MODULES = [login_tests, pipe_tests, policy_tests, crash_tests, damage_tests]
+MODULES = [login_tests, pipe_tests, policy_tests, failure_matrix, crash_tests, damage_tests]
 LIMIT_S = 60  # for a test that names none
 
 

@@ -312,12 +312,42 @@ static void test_recording_counts_what_it_loses(void **state)
 	wire_free(&w);
 }
 
+/* A disk that is full from the start: strict ends, the others do not. */
+static void test_recording_strict_awaits_the_first_frame(void **state)
+{
+	static const struct { enum users_failure failure; bool acked, refused; } table[] = {
+		{ USERS_STRICT, false, true }, { USERS_STRICT, true, false },
+		{ USERS_BEST_EFFORT, false, false }, { USERS_BREAK_GLASS, false, false },
+	};
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct wire w = wire_new();
+		struct recording r;
+		struct id stream = { { 7 } };
+		assert_int_equal(recording_open(&r, w.ours, &stream, table[i].failure), 0);
+		recording_bytes(&r, 5 * MS, RECORD_OUT, "a", 1);
+		recording_tick(&r, (5 + RECORDING_HOLD_MS) * MS);
+		if (table[i].acked) {
+			say(&w, MESSAGE_ACK, 1);
+			recording_receive(&r, 500 * MS);
+		} else if (table[i].failure == USERS_STRICT) {
+			assert_int_equal(recording_wait_ms(&r, 505 * MS), RECORDING_FIRST_MS - 500);
+		}
+		recording_tick(&r, (4 + RECORDING_FIRST_MS) * MS);
+		assert_null(recording_refusal(&r));
+		recording_tick(&r, (5 + RECORDING_FIRST_MS) * MS);
+		assert_int_equal(recording_refusal(&r) != NULL, table[i].refused);
+		recording_close(&r);
+		wire_free(&w);
+	}
+}
+
 static void test_recording_strict_refuses(void **state)
 {
 	struct wire w = wire_new();
 	struct recording r;
 	struct id stream = { { 7 } };
 	assert_int_equal(recording_open(&r, w.ours, &stream, USERS_STRICT), 0);
+	r.stored = true;
 	fill(&r, 10 * MS);
 	recording_tick(&r, 2009 * MS);
 	assert_null(recording_refusal(&r));
@@ -376,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_recording_cuts_large_pieces),
 		cmocka_unit_test(test_recording_counts_what_it_loses),
 		cmocka_unit_test(test_recording_strict_refuses),
+		cmocka_unit_test(test_recording_strict_awaits_the_first_frame),
 		cmocka_unit_test(test_flow),
 	};
 	return cmocka_run_group_tests_name("recorder", tests, NULL, NULL);
