@@ -11,7 +11,7 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command status_command, sessions_command, search_command, export_command,
+extern const struct command status_command, sessions_command, events_command, search_command, export_command,
 	verify_command, host_command, key_command;
 
 #endif

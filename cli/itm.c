@@ -9,7 +9,7 @@
 #include "view/say.h"
 
 static const struct command *const commands[] = {
-	&status_command, &sessions_command, &search_command, &export_command,
+	&status_command, &sessions_command, &events_command, &search_command, &export_command,
 	&verify_command, &host_command, &key_command,
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -28,8 +28,14 @@ static const char *const schema[] = {
 	" end_ms INTEGER NOT NULL, live INTEGER NOT NULL, provisional INTEGER NOT NULL, body BLOB NOT NULL);"
 	"CREATE INDEX tblock_live ON tblock (session) WHERE live = 1;"
 	"CREATE VIRTUAL TABLE words USING fts5 (text, content='', detail=none, columnsize=0, tokenize='itm');",
+	"CREATE TABLE event ("
+	" id INTEGER PRIMARY KEY, session INTEGER NOT NULL, number INTEGER NOT NULL, wall_ns INTEGER NOT NULL,"
+	" kind TEXT NOT NULL, user TEXT NOT NULL, login BLOB NOT NULL, about BLOB NOT NULL,"
+	" provisional INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (session, number));"
+	"CREATE INDEX event_time ON event (wall_ns);",
 	NULL,
 };
+enum { SCHEMA_VERSION = 2 };
 
 struct index *index_open(const char *dir, bool write, int *error)
 {
@@ -54,7 +60,7 @@ struct index *index_open(const char *dir, bool write, int *error)
 	if (*error == 0 && !write) {
 		int version = sql_version(x->db);
 		/* 0: the writer made the file this very moment. */
-		*error = version == 1 ? 0 : version < 0 ? version : version == 0 ? ITM_ENOENT : ITM_EVERSION;
+		*error = version == SCHEMA_VERSION ? 0 : version < 0 ? version : version == 0 ? ITM_ENOENT : ITM_EVERSION;
 	}
 	if (*error != 0)
 		goto fail;
@@ -69,7 +75,8 @@ void index_close(struct index *x)
 	if (x == NULL)
 		return;
 	struct sql_statement *all[] = { x->put_session, x->find_session, x->put_block, x->put_text, x->live,
-					x->drop_block, x->drop_text, x->get_position, x->put_position };
+					x->drop_block, x->drop_text, x->get_position, x->put_position,
+					x->put_event };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (all[i] != NULL)
 			sql_finalize(all[i]);

@@ -43,6 +43,28 @@ int index_sessions(struct index *x, const struct index_filter *f,
  * = the newest session.  ITM_ENOENT, ITM_EBUSY (ambiguous). */
 int index_session_find(struct index *x, const char *name, struct index_session *out);
 
+/* What happened on a host beside its sessions: notes of its own stream
+ * (agent/brokerd/events.h has the words). */
+struct index_event {
+	struct id host, stream;        /* the host's stream, in which it stands */
+	uint64_t number;               /* there, from 0 */
+	struct id login, about;        /* zero = none: the login, the session (or other stream) it is about */
+	int64_t wall_ns;
+	char hostname[256], kind[32], user[64];
+	bool provisional;
+	const char *text;              /* the whole note, borrowed: key=value lines (meta.h) */
+	size_t text_len;
+};
+struct index_event_filter {
+	const char *user, *host, *kind; /* globs; NULL = all */
+	int64_t after_wall_ns, before_wall_ns; /* 0 = open */
+	uint64_t limit;                /* 0 = 100 */
+};
+/* Newest first. */
+int index_events(struct index *x, const struct index_event_filter *f,
+		 int (*each)(void *context, const struct index_event *e), void *context);
+bool index_event_wanted(const struct index_event_filter *f, const struct index_event *e);
+
 /* Search, in the language of query.h: words (all on one line), "phrases",
  * prefix*, -word, user: host: session: after: before: out: .  Newest first.  A
  * fault's offset points at the character. */

@@ -31,6 +31,9 @@ int index_write_restarted(struct index *x, const struct id *host, int64_t wall_n
 int index_write_block(struct index *x, int64_t session, bool live, bool provisional, const struct tblock *t);
 int index_write_drop_live(struct index *x, int64_t session);
 
+/* An event of the host's stream that is session `session`; one with the same
+ * number is replaced. */
+int index_write_event(struct index *x, int64_t session, const struct index_event *e);
 /* Number of sessions. */
 int index_write_count(struct index *x, uint64_t *sessions);
 

@@ -134,7 +134,8 @@ bool hoststream_put(struct hoststream *h, struct buffer *note)
 
 struct hoststream_mark hoststream_mark(const struct hoststream *h)
 {
-	return (struct hoststream_mark){ h->generation, h->recording.number };
+	const struct recording *r = &h->recording;
+	return (struct hoststream_mark){ h->generation, r->run.len > 0 ? r->number : r->number - 1 };
 }
 
 enum hoststream_fate hoststream_fate(const struct hoststream *h, struct hoststream_mark m)

@@ -54,6 +54,16 @@ static void ahead_full(void *context, struct view *v)
 	(void)v;
 }
 
+static int host_event(void *context, const struct index_event *e)
+{
+	struct stream *s = context;
+	if (s->row == 0)
+		s->error = write_session(s);
+	if (s->error == 0)
+		s->error = index_write_event(s->x, s->row, e);
+	return s->error;
+}
+
 static void drop_ahead(struct stream *s)
 {
 	if (s->has_ahead)
@@ -113,6 +123,7 @@ struct stream *stream_open(struct index *x, struct evidence *e, const struct id 
 	s->id = *id;
 	s->host = *host;
 	view_init(&s->sealed, host, id, sealed_full, s);
+	s->sealed.event = host_event;
 	s->reader = chunk_reader_new();
 	if (s->reader == NULL)
 		goto fail;
@@ -181,7 +192,7 @@ int stream_tail(struct stream *s, struct evidence *e, int64_t changed_wall_ns, u
 {
 	if (s->sealed.session.ended || changed_wall_ns == s->tail_changed_wall_ns || now_ms < s->tail_ms + STREAM_LIVE_MS)
 		return 0;
-	if (!s->has_ahead && view_copy(&s->ahead, &s->sealed, ahead_full, NULL) != 0)
+	if (!s->has_ahead && view_copy(&s->ahead, &s->sealed, ahead_full, s) != 0)
 		return ITM_ENOMEM;
 	s->has_ahead = true;
 	s->tail_ms = s->used_ms = now_ms;

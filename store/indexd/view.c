@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/meta.h"
+#include "store/hostnote.h"
 #include "terminal/text.h"
 
 enum { COLUMNS = 80, ROWS = 24 }; /* where the metadata don't say */
@@ -144,11 +145,22 @@ static int resize(struct view *v, uint64_t code)
 	return result;
 }
 
+static int take_host_event(struct view *v, const struct record_event *e)
+{
+	struct index_event out = { .number = v->events, .provisional = v->session.provisional };
+	if (v->event == NULL || hostnote_read(e, v->wall_ns + (int64_t)(e->time_ms * 1000000), &out) != 0)
+		return 0;
+	v->events++;
+	return v->event(v->context, &out);
+}
+
 static int take_event(struct view *v, uint64_t base_ms, const struct record_event *e)
 {
 	struct index_session *s = &v->session;
 	if (base_ms + e->time_ms > v->time_ms)
 		v->time_ms = base_ms + e->time_ms;
+	if (e->kind == RECORD_NOTE && strcmp(s->mode, "host") == 0)
+		return take_host_event(v, e);
 	switch (e->kind) {
 	case RECORD_OUT:
 		return output(v, 0, e);
@@ -210,6 +222,7 @@ int view_chunk(struct view *v, const struct chunk *c, struct record_cursor *curs
 	struct record_event e;
 	uint64_t base_ms = begin(v, c->boot_ns, c->wall_ns);
 	int result;
+	v->wall_ns = c->wall_ns;
 	v->session.chunks++;
 	v->last_frame = c->last_frame;
 	moved(v, base_ms, c->wall_ns, c->duration_ms);
@@ -229,6 +242,7 @@ int view_frame(struct view *v, const struct frame *f, struct fault *fault)
 	int result;
 	v->last_frame = f->number;
 	v->session.provisional = true;
+	v->wall_ns = f->wall_ns;
 	record_run_init(&run, f->run, f->run_len);
 	while ((result = record_run_next(&run, &e, fault)) == 1) {
 		moved(v, base_ms, f->wall_ns, e.time_ms);

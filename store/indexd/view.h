@@ -23,6 +23,10 @@ struct view {
 	struct tblock block;
 	/* Called when block is full; clears it or leaves it growing. */
 	void (*full)(void *context, struct view *v);
+	/* Called for each event of a host's own stream; NULL = they are passed over. */
+	int (*event)(void *context, const struct index_event *e);
+	uint64_t events;                 /* given so far */
+	int64_t wall_ns;                 /* start of the chunk or frame being read */
 	void *context;
 	int error;                       /* the first ITM_E* of a line or event */
 };

@@ -16,10 +16,11 @@ import login_tests
 import pipe_tests
 import crash_tests
 import damage_tests
+import events_tests
 import failure_matrix
 import policy_tests
 
-MODULES = [login_tests, pipe_tests, policy_tests, failure_matrix, crash_tests, damage_tests]
+MODULES = [login_tests, pipe_tests, policy_tests, failure_matrix, crash_tests, events_tests, damage_tests]
 LIMIT_S = 60  # for a test that names none
 
 
