@@ -13,7 +13,9 @@
 #include "format/frame.h"
 #include "format/record.h"
 
-enum { STREAM_CHUNK_PLAIN = 64 * 1024 }; /* bytes of frames that make a chunk full */
+/* Bytes of frames that make a chunk full: less than a recorder's full frame of
+ * 64 KiB, so that a flood is stored as chunks alone. */
+enum { STREAM_CHUNK_PLAIN = 48 * 1024 };
 
 struct stream {
 	struct stream *next;
