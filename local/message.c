@@ -12,6 +12,7 @@ static bool known_type(int type)
 	case MESSAGE_ANNOUNCE: case MESSAGE_LOGOUT: case MESSAGE_DECISION: case MESSAGE_SHELL:
 	case MESSAGE_START: case MESSAGE_KNOCK: case MESSAGE_RESIZED: case MESSAGE_EXITED: case MESSAGE_DRAINED:
 	case MESSAGE_HANGUP: case MESSAGE_SUSPEND: case MESSAGE_RESUME: case MESSAGE_ENDED:
+	case MESSAGE_ASK_PROGRAM: case MESSAGE_PROGRAM:
 	case MESSAGE_FRAME: case MESSAGE_ACK: case MESSAGE_RESUME_FROM: case MESSAGE_DURABLE:
 	case MESSAGE_RECEIPTS:
 		return true;
@@ -237,7 +238,7 @@ int message_decode_start(const void *data, size_t len, struct message_start *out
 
 int message_encode_words(struct buffer *b, enum message_type type, uint32_t number, const char *text)
 {
-	if (type != MESSAGE_DECISION && type != MESSAGE_ENDED)
+	if (type != MESSAGE_DECISION && type != MESSAGE_ENDED && type != MESSAGE_PROGRAM)
 		return ITM_EINVAL;
 	size_t start = b->len;
 	int r = put_header(b, type);
@@ -270,7 +271,7 @@ static bool carries_numbers(enum message_type type)
 	switch (type) {
 	case MESSAGE_KNOCK: case MESSAGE_RESIZED: case MESSAGE_EXITED: case MESSAGE_DRAINED:
 	case MESSAGE_HANGUP: case MESSAGE_SUSPEND: case MESSAGE_RESUME: case MESSAGE_ACK:
-	case MESSAGE_RESUME_FROM: case MESSAGE_DURABLE:
+	case MESSAGE_RESUME_FROM: case MESSAGE_DURABLE: case MESSAGE_ASK_PROGRAM:
 		return true;
 	default:
 		return false;

@@ -41,6 +41,10 @@ enum message_type {
 	MESSAGE_SUSPEND = 14,    /* stub: inner leader stopped itself; recorder answers SUSPEND when paused */
 	MESSAGE_RESUME = 15,     /* stub: going on; outer termios raw again */
 	MESSAGE_ENDED = 16,      /* recorder: text, why the session is ended (policy, loss) */
+	/* recorder <-> broker, on a socket of their own (pipe mode): "which program
+	 * has the command's pipes?", and what the kernel says of it */
+	MESSAGE_ASK_PROGRAM = 17,
+	MESSAGE_PROGRAM = 18,    /* u32 enum message_program, text: its path */
 	/* recorder -> sealer */
 	MESSAGE_FRAME = 20,      /* a frame payload (frame.h) */
 	/* sealer -> recorder */
@@ -74,7 +78,16 @@ enum message_mode {
 	MESSAGE_DENY = 0,        /* print text, exit 126 */
 	MESSAGE_DIRECT = 1,      /* exec the real shell, unrecorded (nested or out of scope) */
 	MESSAGE_PTY = 2,         /* descriptors: inner slave[, new outer tty after an eviction] */
-	MESSAGE_PIPE = 3,        /* descriptors: stdin read end, stdout write end, stderr write end */
+	MESSAGE_PIPE = 3,        /* descriptors: stdin read end, stdout write end, stderr write end; or
+				  * none: the command keeps its own, metadata only */
+};
+
+/* Programs that transfer files. */
+enum message_program {
+	MESSAGE_PROGRAM_OTHER = 0,
+	MESSAGE_PROGRAM_SCP = 1,
+	MESSAGE_PROGRAM_SFTP = 2,
+	MESSAGE_PROGRAM_RSYNC = 3,
 };
 
 struct message_start {
@@ -93,12 +106,12 @@ int message_encode_shell(struct buffer *b, const struct message_shell *m);
 int message_decode_shell(const void *data, size_t len, struct message_shell *out, struct fault *fault);
 int message_encode_start(struct buffer *b, const struct message_start *m);
 int message_decode_start(const void *data, size_t len, struct message_start *out, struct fault *fault);
-/* DECISION and ENDED: a number and a text. */
+/* DECISION, ENDED and PROGRAM: a number and a text. */
 int message_encode_words(struct buffer *b, enum message_type type, uint32_t number, const char *text);
 int message_decode_words(const void *data, size_t len, enum message_type type, uint32_t *number,
 			 char *text, size_t text_size, struct fault *fault);
 /* Everything that carries up to two numbers: KNOCK RESIZED EXITED DRAINED
- * HANGUP SUSPEND RESUME ACK RESUME_FROM DURABLE. */
+ * HANGUP SUSPEND RESUME ASK_PROGRAM ACK RESUME_FROM DURABLE. */
 int message_encode_numbers(struct buffer *b, enum message_type type, uint64_t a, uint64_t c);
 int message_decode_numbers(const void *data, size_t len, enum message_type type, uint64_t *a, uint64_t *c,
 			   struct fault *fault);

@@ -17,6 +17,7 @@ static const struct config_key agent_keys[] = {
 	LIST(settings_agent, break_glass),
 	TEXT(settings_agent, notice),
 	{ "pipe_limit", CONFIG_SIZE, offsetof(struct settings_agent, pipe_limit), 0, 0, 1ULL << 40, NULL },
+	LIST(settings_agent, pipe_metadata),
 	TEXT(settings_agent, server),
 	TEXT(settings_agent, spool),
 	TEXT(settings_agent, nss_users),

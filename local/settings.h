@@ -13,6 +13,7 @@ struct settings_agent {
 	char break_glass[4096];       /* of these, always let in, recorded when possible */
 	char notice[1024];            /* shown on a tty at login; "" = none */
 	uint64_t pipe_limit;          /* bytes of each stream of a pipe-mode command that are stored */
+	char pipe_metadata[4096];     /* of their pipe-mode commands no byte is looked at; never "*" */
 	char server[256];             /* host:port; "" = spool only */
 	char spool[256], nss_users[256], run[256];
 	char identity_key[256];       /* chain identity, secret */

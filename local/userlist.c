@@ -35,6 +35,15 @@ static struct named_group *find_group(struct groups *g, const char *name, size_t
 	return NULL;
 }
 
+static bool names_everybody(const char *list)
+{
+	size_t len;
+	for (const char *word; (word = next_word(&list, &len)) != NULL; )
+		if (len == 1 && word[0] == '*')
+			return true;
+	return false;
+}
+
 static int collect_groups(struct groups *g, const char *list)
 {
 	size_t len;
@@ -159,6 +168,7 @@ static int read_accounts(const struct settings_agent *settings, struct groups *g
 			log_error("account %s can't be recorded: its name, uid or shell is unusual", pw->pw_name);
 			continue;
 		}
+		e.metadata_only = listed(settings->pipe_metadata, g, pw);
 		result = append(list, &e);
 	}
 	fclose(f);
@@ -170,11 +180,15 @@ int userlist_load(const struct settings_agent *settings, const char *passwd_path
 {
 	struct groups groups = { 0 };
 	struct userlist list = { 0 };
-	int result = collect_groups(&groups, settings->record);
+	int result = names_everybody(settings->pipe_metadata) ? ITM_EINVAL : collect_groups(&groups, settings->record);
+	if (result == ITM_EINVAL)
+		log_error("pipe_metadata: name accounts or groups; \"*\" is not taken");
 	if (result == 0)
 		result = collect_groups(&groups, settings->strict);
 	if (result == 0)
 		result = collect_groups(&groups, settings->break_glass);
+	if (result == 0)
+		result = collect_groups(&groups, settings->pipe_metadata);
 	if (result == 0 && groups.count > 0)
 		result = read_groups(&groups, group_path);
 	if (result == 0)

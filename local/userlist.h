@@ -19,7 +19,10 @@ struct userlist {
  * membership, "*" for all), less those whose shell is no login shell
  * (nologin, false, itm-shell itself).  Reads the files directly, never NSS,
  * since NSS would answer with our own overlay.  Each name is looked for in
- * strict, then break_glass; else it is best-effort.  Names and shells that
+ * strict, then break_glass; else it is best-effort.  pipe_metadata must name
+ * accounts or groups: with "*" there anybody could start an interactive shell
+ * whose bytes nobody sees (`ssh host script`), so "*" is refused (ITM_EINVAL,
+ * logged).  Names and shells that
  * don't fit the users file are left out and logged.  0 (out is owned),
  * ITM_ESYS, ITM_ENOMEM, ITM_ELIMIT. */
 int userlist_load(const struct settings_agent *settings, const char *passwd_path, const char *group_path,

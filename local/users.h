@@ -20,6 +20,7 @@ struct users_entry {
 	uid_t uid;
 	char shell[USERS_SHELL_SIZE];
 	enum users_failure failure;
+	bool metadata_only;  /* pipe mode; known to the broker alone, not in the file */
 };
 
 /* Look a user up.  No allocation, no lock, no stdio: safe inside any process

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "store/filenote.h"
 #include "terminal/text.h"
 #include "terminal/vt.h"
 #include "view/head.h"
@@ -189,6 +190,21 @@ static void put_marker(struct transcript *t, int64_t wall_ns, const struct recor
 	buffer_free(&words);
 }
 
+static void put_file(struct transcript *t, int64_t wall_ns, const struct record_event *e)
+{
+	struct buffer words;
+
+	buffer_init(&words, NOTE_MAX);
+	int r = e->data != NULL ? filenote_put(&words, e->data, e->len) : ITM_ENOENT;
+	if (r == 0 && buffer_text(&words) != NULL) {
+		put_screen(t);
+		put_note(t, wall_ns, buffer_text(&words));
+	} else if (r != ITM_ENOENT) {
+		fail(t, r);
+	}
+	buffer_free(&words);
+}
+
 static void put_numbers(struct transcript *t, int64_t wall_ns, const struct record_event *e)
 {
 	char words[128];
@@ -247,6 +263,9 @@ static int transcript_event(void *state, const struct source_event *event, struc
 		break;
 	case RECORD_MARKER:
 		put_marker(t, event->wall_ns, e);
+		break;
+	case RECORD_NOTE:
+		put_file(t, event->wall_ns, e);
 		break;
 	default:
 		put_numbers(t, event->wall_ns, e);

@@ -65,6 +65,7 @@ void decide_shell(const struct scope *scope, const struct login_table *logins,
 		return;
 	out->verdict = DECIDE_RECORD;
 	out->failure = e->failure;
+	out->metadata_only = e->metadata_only;
 }
 
 bool decide_may_go_unrecorded(enum users_failure failure)

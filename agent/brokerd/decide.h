@@ -22,6 +22,7 @@ struct decide {
 	struct peer peer;
 	struct scope_account account;
 	enum users_failure failure;      /* of RECORD */
+	bool metadata_only;              /* of a command without a terminal */
 	uid_t caller;                    /* who ran su; (uid_t)-1 = nobody */
 	const struct login *login;       /* borrowed until the next loop; NULL = no PAM login */
 };

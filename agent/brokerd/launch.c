@@ -22,7 +22,7 @@
 enum {
 	FD_STUB = 3, FD_STREAM = 4, FD_META = 5, FD_FIRST = 6, /* the recorder's fixed descriptors */
 	FD_CLEAR = 64,           /* above all of them */
-	PLACES_MAX = 6,
+	PLACES_MAX = 7,
 };
 
 /* A descriptor for the recorder, in the order of FD_FIRST and up. */
@@ -102,6 +102,8 @@ static int finish_meta(const struct launch *l, enum message_mode mode, const str
 	int r = buffer_put(&b, l->meta->data, l->meta->len);
 	if (r == 0)
 		r = meta_put(&b, "mode", mode == MESSAGE_PTY ? "pty" : "pipe");
+	if (r == 0 && mode == MESSAGE_PIPE && l->metadata_only)
+		r = meta_put(&b, "contents", "none");
 	if (r == 0 && o != NULL)
 		r = meta_put(&b, "tty", o->name);
 	if (r == 0 && o != NULL)
@@ -144,15 +146,31 @@ static struct places start_pty(const struct launch *l, int report, struct outer 
 
 static struct places start_pipe(const struct launch *l, int report)
 {
-	int pipes[3][2];
+	int pipes[3][2], ask[2];
+	struct stat in, out;
 	for (int i = 0; i < 3; i++) /* the user's own, so that /dev/stdout can be opened again */
 		if (pipe2(pipes[i], O_CLOEXEC) != 0 || fchown(pipes[i][0], l->uid, (gid_t)-1) != 0)
 			fail("pipe");
+	if (fstat(pipes[0][0], &in) != 0 || fstat(pipes[1][0], &out) != 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask) != 0)
+		fail("pipe");
+	struct launch_report r = { .step = LAUNCH_TAKE, .mode = MESSAGE_PIPE, .pipe_in = in.st_ino,
+				   .pipe_out = out.st_ino };
+	ask_to_take(report, &r, ask, 1);
+	close(ask[0]);
+	tell_ready(report, MESSAGE_PIPE, NULL, 0);
+	send_start(l, MESSAGE_PIPE, (int[]){ pipes[0][0], pipes[1][1], pipes[2][1] }, 3);
+	return (struct places){ { l->fds[0], l->fds[1], l->fds[2], pipes[0][1], pipes[1][0], pipes[2][0], ask[1] }, 7 };
+}
+
+/* The command keeps its own descriptors; only that it ran is recorded. */
+static struct places start_metadata(const struct launch *l, int report)
+{
 	struct launch_report r = { .step = LAUNCH_TAKE, .mode = MESSAGE_PIPE };
 	ask_to_take(report, &r, NULL, 0);
 	tell_ready(report, MESSAGE_PIPE, NULL, 0);
-	send_start(l, MESSAGE_PIPE, (int[]){ pipes[0][0], pipes[1][1], pipes[2][1] }, 3);
-	return (struct places){ { l->fds[0], l->fds[1], l->fds[2], pipes[0][1], pipes[1][0], pipes[2][0] }, 6 };
+	send_start(l, MESSAGE_PIPE, NULL, 0);
+	return (struct places){ { -1 }, 0 };
 }
 
 /* Out of the way first, then each into its place; all else closes at exec. */
@@ -181,7 +199,8 @@ static void __attribute__((noreturn)) run(const struct launch *l, enum message_m
 	char id[ID_TEXT_SIZE], limit[24];
 	id_format(&l->start.stream, id);
 	snprintf(limit, sizeof limit, "%" PRIu64, l->pipe_limit);
-	const char *argv[] = { "itm-recorder", "--mode", mode == MESSAGE_PTY ? "pty" : "pipe", "--stream", id,
+	const char *word = mode == MESSAGE_PTY ? "pty" : l->metadata_only ? "metadata" : "pipe";
+	const char *argv[] = { "itm-recorder", "--mode", word, "--stream", id,
 			       "--failure", users_failure_name(l->failure), "--pipe-limit", limit, NULL };
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	execve(l->recorder, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)no_environment);
@@ -210,7 +229,8 @@ static void __attribute__((noreturn)) child(const struct launch *l, int report)
 	bool pty = outer_find(l->fds, &l->peer, l->uid, l->caller, &outer) == 0;
 	enum message_mode mode = pty ? MESSAGE_PTY : MESSAGE_PIPE;
 	int meta = finish_meta(l, mode, pty ? &outer : NULL);
-	struct places p = pty ? start_pty(l, report, &outer) : start_pipe(l, report);
+	struct places p = pty ? start_pty(l, report, &outer)
+		: l->metadata_only ? start_metadata(l, report) : start_pipe(l, report);
 	fcntl(l->stub, F_SETFL, fcntl(l->stub, F_GETFL) & ~O_NONBLOCK);
 	arrange(l->stub, l->stream, meta, &p);
 	run(l, mode);

@@ -3,6 +3,7 @@
 #ifndef ITM_AGENT_BROKERD_LAUNCH_H
 #define ITM_AGENT_BROKERD_LAUNCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <termios.h>
@@ -24,6 +25,7 @@ struct launch {
 	struct message_start start; /* mode is filled in */
 	enum users_failure failure;
 	uint64_t pipe_limit;
+	bool metadata_only;      /* of a command without a terminal: it keeps its own descriptors */
 	const char *recorder;    /* program */
 	int timeout_ms;
 };
@@ -32,7 +34,8 @@ struct launch {
  * the recorder runs (or the child died). */
 enum launch_step {
 	LAUNCH_TAKE = 1,         /* about to take the terminal (descriptors: outer, inner
-				  * master), or pipes are made (none): answer one byte to go on */
+				  * master), or pipes are made (the recorder's socket for questions):
+				  * answer one byte to go on */
 	LAUNCH_READY = 2,        /* taken; descriptor: the outer terminal after an eviction, or none */
 	LAUNCH_SHORT = 3,        /* the host has no terminal left; the child ends */
 };
@@ -44,6 +47,7 @@ struct launch_report {
 	gid_t group;
 	mode_t perms;
 	struct termios termios;
+	ino_t pipe_in, pipe_out; /* of the pipes that are the command's stdin and stdout */
 };
 
 /* Returns the child's pid (later the recorder's) and *report, an owned

@@ -159,7 +159,8 @@ static int session_from(struct request *r, const struct launch_report *report, c
 			     .recorder = r->child, .outer = -1, .master = -1,
 			     .inner = report->inner, .owner = report->owner, .group = report->group,
 			     .mode = report->perms, .termios = report->termios };
-	if (count != (s.pty ? 2u : 0u))
+	bool inquires = !s.pty && !r->launch.metadata_only;
+	if (count != (s.pty ? 2u : inquires ? 1u : 0u))
 		return ITM_EFORMAT;
 	if (s.pty) {
 		s.outer = fds[0];
@@ -172,6 +173,8 @@ static int session_from(struct request *r, const struct launch_report *report, c
 		close(s.pidfd);
 		return ITM_ESYS;
 	}
+	if (inquires)
+		s.inquiry = inquiry_open(r->table->loop, fds[0], s.stub, s.stub_start, report->pipe_in, report->pipe_out);
 	if (session_add(r->table->sessions, &s) == NULL)
 		return ITM_ELIMIT;
 	r->child = 0;
@@ -263,7 +266,8 @@ static void record(struct request *r, const struct decide *d)
 		.recorder_uid = t->scope->recorder_uid, .recorder_gid = t->scope->recorder_gid,
 		.tty_gid = t->scope->tty_gid, .meta = &r->meta,
 		.start = { .stream = id_random() }, .failure = d->failure,
-		.pipe_limit = t->scope->settings.pipe_limit, .recorder = t->recorder,
+		.pipe_limit = t->scope->settings.pipe_limit, .metadata_only = d->metadata_only,
+		.recorder = t->recorder,
 	};
 	snprintf(r->launch.start.shell, sizeof r->launch.start.shell, "%s", d->account.shell);
 	snprintf(r->launch.start.notice, sizeof r->launch.start.notice, "%s", t->scope->settings.notice);

@@ -94,6 +94,7 @@ static void close_descriptors(const struct session *s)
 		close(s->outer);
 	if (s->master >= 0)
 		close(s->master);
+	inquiry_close(s->inquiry);
 }
 
 static void drop(struct session *s)

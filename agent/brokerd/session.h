@@ -12,6 +12,7 @@
 #include <termios.h>
 
 #include "agent/brokerd/control.h"
+#include "agent/brokerd/inquiry.h"
 #include "agent/brokerd/loop.h"
 #include "base/id.h"
 
@@ -44,6 +45,7 @@ struct session {
 	gid_t group;
 	mode_t mode;
 	struct termios termios;
+	struct inquiry *inquiry; /* owned; NULL on a pty, and after a restart of the broker */
 	int64_t left_ms;         /* when the stub was gone; 0 = it is there */
 	struct loop_watch watch, stub_watch;
 };

@@ -1,10 +1,11 @@
 /* itm-recorder: one per recorded terminal or command, started by the broker
  * with its descriptors in place.
  *
- * It holds both terminals (or all six pipe ends), the socket to the stub and
- * the one to the sealer.  After its start it is the user itm-rec and may move
- * bytes between these descriptors, ask and set sizes and modes of terminals,
- * and nothing else: no files, no sockets, no signals, no programs. */
+ * It holds both terminals (or all six pipe ends and a socket to ask the broker
+ * which program runs), the socket to the stub and the one to the sealer.
+ * After its start it is the user itm-rec and may move bytes between these
+ * descriptors, ask and set sizes and modes of terminals, and nothing else: no
+ * files, no sockets, no signals, no programs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -29,7 +30,7 @@
 #include "itm-shell/recorder/ttypump.h"
 
 /* Descriptors given by the broker. */
-enum { FD_CONTROL = 3, FD_STREAM = 4, FD_META = 5, FD_OUTER = 6, FD_INNER = 7, FD_TYPED_AHEAD = 8, FD_LAST = 11 };
+enum { FD_CONTROL = 3, FD_STREAM = 4, FD_META = 5, FD_OUTER = 6, FD_INNER = 7, FD_TYPED_AHEAD = 8, FD_ASK = 12, FD_LAST = 12 };
 
 enum {
 	META_MAX = 48 * 1024,         /* bytes of session metadata: fits the first frame */
@@ -41,7 +42,7 @@ enum {
 #define NS_PER_MS UINT64_C(1000000)
 
 struct options {
-	bool pty;
+	bool pty, metadata;
 	struct id stream;
 	enum users_failure failure;
 	uint64_t pipe_limit;
@@ -84,7 +85,8 @@ static int parse(int argc, char **argv, struct options *o)
 		switch (c) {
 		case 'm':
 			o->pty = strcmp(optarg, "pty") == 0;
-			has_mode = o->pty || strcmp(optarg, "pipe") == 0;
+			o->metadata = strcmp(optarg, "metadata") == 0;
+			has_mode = o->pty || o->metadata || strcmp(optarg, "pipe") == 0;
 			break;
 		case 's':
 			has_stream = (r = id_parse(optarg, &o->stream)) == 0;
@@ -145,11 +147,12 @@ static void make_private(int fd)
 }
 
 /* What needs rights or names is done here, before both are given up. */
-static void prepare_descriptors(bool pty)
+static void prepare_descriptors(const struct options *o)
 {
 	int size = STREAM_BUFFER;
+	bool pty = o->pty;
 
-	close_range(pty ? FD_TYPED_AHEAD + 1 : FD_LAST + 1, ~0U, 0);
+	close_range(pty ? FD_TYPED_AHEAD + 1 : o->metadata ? FD_META + 1 : FD_LAST + 1, ~0U, 0);
 	if (setsockopt(FD_STREAM, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
 		setsockopt(FD_STREAM, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	if (pty) {
@@ -157,7 +160,7 @@ static void prepare_descriptors(bool pty)
 		set_nonblocking(FD_INNER);
 		return;
 	}
-	for (int i = 0; i < PIPEPUMP_STREAMS; i++) {
+	for (int i = 0; i < PIPEPUMP_STREAMS && !o->metadata; i++) {
 		make_private(FD_OUTER + i);
 		set_nonblocking(FD_OUTER + PIPEPUMP_STREAMS + i);
 		fcntl(FD_OUTER + PIPEPUMP_STREAMS + i, F_SETPIPE_SZ, PIPE_SIZE);
@@ -191,10 +194,12 @@ static int run(const struct options *o, struct recording *recording, const struc
 		close(FD_INNER);
 		return r;
 	}
-	const struct pipepump_config c = {
+	struct pipepump_config c = {
 		.recording = recording, .control = FD_CONTROL, .outer = { 6, 7, 8 }, .inner = { 9, 10, 11 },
-		.limit_bytes = o->pipe_limit,
+		.ask = fcntl(FD_ASK, F_GETFL) >= 0 ? FD_ASK : -1, .limit_bytes = o->pipe_limit,
 	};
+	for (int i = 0; i < PIPEPUMP_STREAMS && o->metadata; i++)
+		c.outer[i] = c.inner[i] = -1;
 	return pipepump_run(&c);
 }
 
@@ -220,7 +225,7 @@ int main(int argc, char **argv)
 
 	log_open("itm-recorder", 0);
 	if (parse(argc, argv, &options) != 0) {
-		log_error("usage: itm-recorder --mode pty|pipe --stream ID [--failure WORD] [--pipe-limit BYTES]");
+		log_error("usage: itm-recorder --mode pty|pipe|metadata --stream ID [--failure WORD] [--pipe-limit BYTES]");
 		return 64; /* EX_USAGE */
 	}
 	setsid();
@@ -231,7 +236,7 @@ int main(int argc, char **argv)
 	read_all(FD_META, &meta);
 	if (options.pty)
 		read_all(FD_TYPED_AHEAD, &typed_ahead);
-	prepare_descriptors(options.pty);
+	prepare_descriptors(&options);
 	int r = give_up_rights(options.user);
 	if (r == 0)
 		r = recording_open(&recording, FD_STREAM, &options.stream, options.failure);

@@ -15,6 +15,8 @@
 #include "base/hash.h"
 #include "itm-shell/recorder/control.h"
 #include "itm-shell/recorder/flow.h"
+#include "itm-shell/recorder/question.h"
+#include "itm-shell/recorder/transfer.h"
 
 enum {
 	FLOW_SIZE = 128 * 1024,  /* bytes each way: two pipes' worth */
@@ -27,7 +29,7 @@ enum {
 #define NS_PER_MS UINT64_C(1000000)
 
 /* Descriptors of poll(2): sources, sinks, then these. */
-enum { SOURCE = 0, SINK = PIPEPUMP_STREAMS, CONTROL = 2 * PIPEPUMP_STREAMS, STREAM, POLLED };
+enum { SOURCE = 0, SINK = PIPEPUMP_STREAMS, CONTROL = 2 * PIPEPUMP_STREAMS, STREAM, ASK, POLLED };
 
 static const char *const stream_names[PIPEPUMP_STREAMS] = { "stdin", "stdout", "stderr" };
 
@@ -36,7 +38,8 @@ struct stream {
 	bool source_is_socket, sink_is_socket;
 	size_t write_limit;        /* bytes a blocking sink takes without waiting; 0 = all */
 	struct flow flow;
-	struct hash *hash;
+	struct hash *hash;         /* of total from hashed_from on; not while a transfer's files are hashed */
+	uint64_t hashed_from;
 	uint64_t total, counted;
 	uint64_t room;             /* bytes that may be stored now */
 	uint64_t owed;             /* after the exit: bytes to pass before DRAINED */
@@ -48,7 +51,10 @@ struct pipepump {
 	uint64_t limit;
 	uint64_t now_ns, counted_ns, refilled_ns, deadline_ns;
 	int control;
-	bool exited, drained, ended;
+	struct transfer *transfer; /* NULL: out of memory, or nothing to follow */
+	struct question question;
+	bool whole;                /* streams are hashed, not files */
+	bool exited, drained, ended, metadata;
 	uint32_t status;
 	const char *reason;
 };
@@ -111,7 +117,12 @@ static void record(struct pipepump *p, size_t i)
 	struct stream *s = &p->streams[i];
 	size_t len = s->flow.end, keep = 0;
 
-	hash_update(s->hash, s->flow.data, len);
+	if (p->whole)
+		hash_update(s->hash, s->flow.data, len);
+	if (p->transfer != NULL) {
+		transfer_put(p->transfer, (unsigned)i, s->flow.data, len);
+		question_data(&p->question, i == 1, transfer_known(p->transfer), transfer_likely(p->transfer), p->now_ns);
+	}
 	s->total += len;
 	if (stores(p, i)) {
 		keep = len < s->room ? len : (size_t)s->room;
@@ -146,11 +157,16 @@ static void record_counts(struct pipepump *p)
 	p->counted_ns = p->now_ns;
 }
 
+static bool is_held(const struct pipepump *p, const struct stream *s)
+{
+	return s == &p->streams[1] && question_holds(&p->question, p->now_ns);
+}
+
 static void drain(struct pipepump *p, struct stream *s)
 {
 	size_t before = flow_waiting(&s->flow);
 
-	if (before == 0 || !is_open(s))
+	if (before == 0 || !is_open(s) || is_held(p, s))
 		return;
 	int r = flow_drain(&s->flow, s->sink, s->sink_is_socket, s->sink_is_socket ? 0 : s->write_limit);
 	size_t done = before - flow_waiting(&s->flow);
@@ -177,7 +193,8 @@ static void fill(struct pipepump *p, size_t i)
 static bool wants_source(const struct pipepump *p, size_t i)
 {
 	const struct stream *s = &p->streams[i];
-	return s->source >= 0 && flow_empty(&s->flow) && !(stores(p, i) && recording_full(p->recording));
+	return s->source >= 0 && flow_empty(&s->flow) &&
+	       !((stores(p, i) || !p->whole) && recording_full(p->recording));
 }
 
 static void prepare(const struct pipepump *p, struct pollfd fds[POLLED])
@@ -186,11 +203,12 @@ static void prepare(const struct pipepump *p, struct pollfd fds[POLLED])
 		const struct stream *s = &p->streams[i];
 		fds[SOURCE + i] = (struct pollfd){ wants_source(p, i) ? s->source : -1, POLLIN, 0 };
 		/* Asked nothing, a sink still says when nobody reads it any more. */
-		fds[SINK + i] = (struct pollfd){ s->sink, flow_empty(&s->flow) ? 0 : POLLOUT, 0 };
+		fds[SINK + i] = (struct pollfd){ s->sink, flow_empty(&s->flow) || is_held(p, s) ? 0 : POLLOUT, 0 };
 	}
 	short stream = recording_events(p->recording);
 	fds[CONTROL] = (struct pollfd){ p->control, POLLIN, 0 };
 	fds[STREAM] = (struct pollfd){ stream == 0 ? -1 : p->recording->outbox.sock, stream, 0 };
+	fds[ASK] = (struct pollfd){ p->question.sock, POLLIN, 0 };
 }
 
 static void pump(struct pipepump *p, const struct pollfd fds[POLLED])
@@ -221,6 +239,37 @@ static void exited(struct pipepump *p, uint32_t status)
 			ioctl(s->source, FIONREAD, &waiting);
 		s->owed = flow_waiting(&s->flow) + (waiting > 0 ? (size_t)waiting : 0);
 	}
+}
+
+/* What of files there is to tell by now. */
+static void record_files(struct pipepump *p)
+{
+	struct buffer note;
+
+	if (p->transfer == NULL || !transfer_known(p->transfer))
+		return;
+	bool whole = !transfer_followed(p->transfer);
+	for (size_t i = 0; i < PIPEPUMP_STREAMS && whole != p->whole; i++) {
+		uint8_t gone[HASH_SIZE];
+		hash_final(p->streams[i].hash, gone);
+		p->streams[i].hashed_from = p->streams[i].total;
+	}
+	p->whole = whole;
+	buffer_init(&note, TRANSFER_NOTE_MAX);
+	while (!recording_full(p->recording) && transfer_note(p->transfer, &note)) {
+		const char *text = buffer_text(&note);
+		if (text != NULL)
+			recording_note(p->recording, p->now_ns, text);
+	}
+	buffer_free(&note);
+}
+
+static void ask_ready(struct pipepump *p)
+{
+	struct question_answer a;
+
+	if (question_receive(&p->question, &a, p->now_ns) && p->transfer != NULL)
+		transfer_program(p->transfer, a.program, a.path);
 }
 
 static void control_ready(struct pipepump *p)
@@ -271,6 +320,9 @@ static int wait_ms(const struct pipepump *p)
 
 	if (p->ended && (ms < 0 || ms > END_MS))
 		ms = END_MS;
+	int hold = question_wait_ms(&p->question, clock_boot_ns());
+	if (hold >= 0 && (ms < 0 || ms > hold))
+		ms = hold;
 	for (size_t i = 0; i < PIPEPUMP_STREAMS; i++)
 		if (p->streams[i].counted > 0 && (ms < 0 || ms > COUNT_MS))
 			ms = COUNT_MS;
@@ -285,10 +337,14 @@ static void step(struct pipepump *p)
 	if (poll(fds, POLLED, wait_ms(p)) < 0)
 		return;
 	p->now_ns = clock_boot_ns();
+	question_tick(&p->question, p->now_ns);
 	refill(p);
 	pump(p, fds);
 	if (fds[CONTROL].fd >= 0 && fds[CONTROL].revents != 0)
 		control_ready(p);
+	if (fds[ASK].fd >= 0 && fds[ASK].revents != 0)
+		ask_ready(p);
+	record_files(p);
 	if (fds[STREAM].revents != 0)
 		recording_receive(p->recording, p->now_ns);
 	if (p->now_ns - p->counted_ns >= COUNT_MS * NS_PER_MS)
@@ -298,12 +354,17 @@ static void step(struct pipepump *p)
 	check_end(p);
 }
 
-static void put_totals(struct buffer *b, struct stream *s, const char *name)
+static void put_totals(struct buffer *b, struct stream *s, const char *name, bool whole)
 {
 	uint8_t digest[HASH_SIZE];
 
+	(void)buffer_printf(b, "%s_bytes=%llu\n", name, (unsigned long long)s->total);
+	if (!whole)
+		return;
+	if (s->hashed_from > 0)
+		(void)buffer_printf(b, "%s_sha256_from=%llu\n", name, (unsigned long long)s->hashed_from);
 	hash_final(s->hash, digest);
-	(void)buffer_printf(b, "%s_bytes=%llu\n%s_sha256=", name, (unsigned long long)s->total, name);
+	(void)buffer_printf(b, "%s_sha256=", name);
 	for (size_t i = 0; i < sizeof digest; i++)
 		(void)buffer_printf(b, "%02x", digest[i]);
 	(void)buffer_put_u8(b, '\n');
@@ -314,10 +375,13 @@ static void finish(struct pipepump *p)
 	struct buffer note;
 
 	record_counts(p);
+	if (p->transfer != NULL)
+		transfer_end(p->transfer);
+	record_files(p);
 	buffer_init(&note, NOTE_MAX);
 	(void)buffer_printf(&note, "end=%s\n", p->reason);
-	for (size_t i = 0; i < PIPEPUMP_STREAMS; i++)
-		put_totals(&note, &p->streams[i], stream_names[i]);
+	for (size_t i = 0; i < PIPEPUMP_STREAMS && !p->metadata; i++)
+		put_totals(&note, &p->streams[i], stream_names[i], p->whole);
 	const char *text = buffer_text(&note);
 	if (text != NULL)
 		recording_note(p->recording, p->now_ns, text);
@@ -329,8 +393,11 @@ static void finish(struct pipepump *p)
 int pipepump_run(const struct pipepump_config *config)
 {
 	struct pipepump p = { .recording = config->recording, .control = config->control,
-			      .limit = config->limit_bytes };
+			      .limit = config->limit_bytes, .whole = true, .metadata = config->outer[1] < 0 };
 	int r = 0;
+
+	question_init(&p.question, config->ask);
+	p.transfer = config->ask >= 0 ? transfer_new() : NULL;
 
 	p.now_ns = p.counted_ns = p.refilled_ns = clock_boot_ns();
 	for (size_t i = 0; i < PIPEPUMP_STREAMS && r == 0; i++)
@@ -348,5 +415,6 @@ int pipepump_run(const struct pipepump_config *config)
 		hash_free(p.streams[i].hash);
 		flow_close(&p.streams[i].flow);
 	}
+	transfer_free(p.transfer);
 	return r;
 }

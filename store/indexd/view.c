@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "format/meta.h"
+#include "store/filenote.h"
 #include "store/hostnote.h"
 #include "terminal/text.h"
 
 enum { COLUMNS = 80, ROWS = 24 }; /* where the metadata don't say */
+enum { NOTE_TEXT_MAX = LINES_LENGTH_MAX };
 
 void view_init(struct view *v, const struct id *host, const struct id *stream,
 	       void (*full)(void *context, struct view *v), void *context)
@@ -145,6 +147,18 @@ static int resize(struct view *v, uint64_t code)
 	return result;
 }
 
+/* Files that passed are found by name and digest, though never on a screen. */
+static int take_note(struct view *v, const struct record_event *e)
+{
+	struct buffer text;
+	buffer_init(&text, NOTE_TEXT_MAX);
+	int result = e->data != NULL ? filenote_put(&text, e->data, e->len) : ITM_ENOENT;
+	if (result == 0)
+		on_line(v, &(struct lines_line){ v->time_ms, true, (const char *)text.data, text.len });
+	buffer_free(&text);
+	return result == ITM_ENOMEM ? result : 0;
+}
+
 static int take_host_event(struct view *v, const struct record_event *e)
 {
 	struct index_event out = { .number = v->events, .provisional = v->session.provisional };
@@ -172,6 +186,8 @@ static int take_event(struct view *v, uint64_t base_ms, const struct record_even
 		if (e->data != NULL)
 			take_meta(s, e);
 		return 0;
+	case RECORD_NOTE:
+		return take_note(v, e);
 	case RECORD_EXIT:
 		s->has_exit = true;
 		s->exit_status = (int)e->code;

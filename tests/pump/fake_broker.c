@@ -29,6 +29,7 @@
 
 static const char *socket_path, *recorder, *frames_path, *failure = "best-effort", *pipe_limit = "1048576", *deny;
 static bool silent, evict;
+static pid_t recorder_pid;
 static volatile sig_atomic_t deaf;
 
 static void on_signal(int number)
@@ -121,7 +122,7 @@ static void serve_pty(int sock, const int *user, int stream_end, const struct id
 	int own = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	const char *typed = getenv("FAKE_TYPED_AHEAD");
 	const int fds[] = { sock, stream_end, text_pipe("user=test\n"), own, master, text_pipe(typed ? typed : "") };
-	start_recorder("pty", stream, fds, 6);
+	recorder_pid = start_recorder("pty", stream, fds, 6);
 	const int given[] = { slave, renewed };
 	answer(sock, MESSAGE_PTY, stream, given, renewed >= 0 ? 2 : 1);
 	for (int i = 2; i < 6; i++)
@@ -130,13 +131,37 @@ static void serve_pty(int sock, const int *user, int stream_end, const struct id
 	close(renewed);
 }
 
+/* What a recorder asks is answered with the program named in FAKE_PROGRAM
+ * ("1 /usr/bin/scp"); without it not at all. */
+static void answer_questions(int ask)
+{
+	static uint8_t data[256];
+	const char *program = getenv("FAKE_PROGRAM");
+	if (fork() != 0)
+		return;
+	dup2(ask, 0);
+	close_range(1, ~0U, 0); /* the user's descriptors end with the command */
+	while (recv(0, data, sizeof data, 0) > 0) {
+		struct buffer b;
+		buffer_init(&b, sizeof data);
+		if (program != NULL && message_encode_words(&b, MESSAGE_PROGRAM,
+							    (uint32_t)strtoul(program, NULL, 10), program + 2) == 0)
+			(void)!send(0, b.data, b.len, MSG_NOSIGNAL);
+		buffer_free(&b);
+	}
+	_exit(0);
+}
+
 static void serve_pipes(int sock, const int *user, int stream_end, const struct id *stream)
 {
-	int in[2], out[2], err[2];
-	if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
+	int in[2], out[2], err[2], ask[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask) != 0 || pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
 		die("pipe");
-	const int fds[] = { sock, stream_end, text_pipe("user=test\n"), user[0], user[1], user[2], in[1], out[0], err[0] };
-	start_recorder("pipe", stream, fds, 9);
+	const int fds[] = { sock, stream_end, text_pipe("user=test\n"), user[0], user[1], user[2], in[1], out[0], err[0], ask[1] };
+	recorder_pid = start_recorder("pipe", stream, fds, 10);
+	close(ask[1]);
+	answer_questions(ask[0]);
+	close(ask[0]);
 	const int given[] = { in[0], out[1], err[1] };
 	answer(sock, MESSAGE_PIPE, stream, given, 3);
 	close(fds[2]);
@@ -264,6 +289,6 @@ int main(int argc, char **argv)
 	close(pair[1]);
 	seal(pair[0]);
 	int status = 0;
-	wait(&status);
+	waitpid(recorder_pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }

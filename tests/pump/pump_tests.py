@@ -536,6 +536,29 @@ def test_pipes_are_clean():
             check(line in note.split("\n"), f"{line} is not in {note}")
 
 
+def test_files_of_a_transfer_are_told():
+    data = random.Random(2).randbytes(300000)
+    folder = tempfile.mkdtemp(prefix="itm-scp-")
+    line = b"C0640 300000 name\n"
+    for program, told in (("1 /usr/bin/scp", True), ("0 ", False), ("2 /usr/lib/openssh/sftp-server", False)):
+        with session(environment={"FAKE_PROGRAM": program}) as s:
+            p = s.pipes("-c", f"scp -t {folder}/file", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            equal(p.stdout.read(1), b"\0", "greeting")
+            p.stdin.write(line)
+            p.stdin.flush()
+            equal(p.stdout.read(1), b"\0", "answer")
+            out, _ = p.communicate(data + b"\0", timeout=10)
+            equal((p.returncode, out), (0, b"\0"), "end")
+            note = s.recording().data("note").decode().split("\n")
+            wanted = {"file=name", "file_size=300000", "file_direction=in", "file_mode=0640", "file_program=/usr/bin/scp",
+                      f"file_sha256={hashlib.sha256(data).hexdigest()}"}
+            equal(wanted <= set(note), told, f"told as {program}: {note}")
+            whole = hashlib.sha256(line + data + b"\0").hexdigest()
+            equal(f"stdin_sha256={whole}" in note or "stdin_sha256_from=18" in note, not told, f"digest of the whole stream as {program}: {note}")
+    os.unlink(f"{folder}/file")
+    os.rmdir(folder)
+
+
 def test_pipe_statuses():
     for status in (0, 1, 42, 255):
         with session() as s:
