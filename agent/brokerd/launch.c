@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -203,6 +204,7 @@ static void __attribute__((noreturn)) run(const struct launch *l, enum message_m
 	const char *argv[] = { "itm-recorder", "--mode", word, "--stream", id,
 			       "--failure", users_failure_name(l->failure), "--pipe-limit", limit, NULL };
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	(void)setpriority(PRIO_PROCESS, 0, 0); /* the broker has more */
 	execve(l->recorder, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)no_environment);
 	_exit(1);
 }

@@ -28,7 +28,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 
-enum { BACKLOG = 512 };
+enum { BACKLOG = 512, BUSY_HOST_NICE = -10 /* setpriority(2) */ };
 
 struct broker {
 	struct loop loop;
@@ -280,6 +280,8 @@ int main(int argc, char **argv)
 	if (r != 0)
 		return r < 0 ? EX_OK : r;
 	log_open("itm-brokerd", options.standalone == NULL);
+	/* A user's busy loops must not make a login outlast its time limit. */
+	(void)setpriority(PRIO_PROCESS, 0, BUSY_HOST_NICE);
 	r = start(&broker, &options);
 	if (r != EX_OK)
 		return r;

@@ -25,6 +25,7 @@ enum {
 	WAIT_MS = 900,           /* of the 1 s that pam_itm and the stub wait each, so that our word comes first */
 	TOTAL_MAX = 1024,        /* connections at once */
 	UID_MAX = 64,            /* of one uid; a trial with 129 idle ones delayed a login by 7 s */
+	UID_CALM = 8,            /* so many of one uid start at once on a calm host */
 	PAM_MAX = 512,
 	DEAF_MS = 50,
 	LINES_MAX = 10,          /* refusals logged in one second */
@@ -127,8 +128,18 @@ static void end_child(pid_t pid)
 		poll(NULL, 0, 5); /* ms; a killed process is gone at once unless a device holds it */
 }
 
+/* So many of one user's at once that their slowness is his own doing. */
+static bool crowds(const struct request *r)
+{
+	size_t count = 0;
+	for (const struct request *other = r->table->first; other != NULL; other = other->next)
+		count += other->kind == r->kind && other->peer.uid == r->peer.uid;
+	return count > UID_CALM;
+}
+
 static void without_recording(struct request *r, const char *why)
 {
+	r->shortage |= crowds(r);
 	struct session *s = session_find(r->table->sessions, &r->launch.start.stream);
 	if (s != NULL)
 		session_abort(s);
@@ -389,6 +400,21 @@ static bool make_room(struct request_table *t, enum request_kind kind, uid_t uid
 	return true;
 }
 
+/* A stub that is not heard decides for itself, and a user must not be able to
+ * bring that about: it is told no. */
+static void turn_away(const struct request_table *t, const struct fdpass_peer *peer, int fd)
+{
+	const struct message_start no = { .mode = MESSAGE_DENY,
+					  .notice = "itm: too many sessions of yours are starting; try again" };
+	struct buffer b;
+	if (!is_stub(t, peer))
+		return;
+	buffer_init(&b, MESSAGE_MAX);
+	if (message_encode_start(&b, &no) == 0)
+		fdpass_send(fd, b.data, b.len, NULL, 0);
+	buffer_free(&b);
+}
+
 static void accept_one(struct request_table *t, enum request_kind kind, int fd)
 {
 	struct fdpass_peer peer;
@@ -403,6 +429,8 @@ static void accept_one(struct request_table *t, enum request_kind kind, int fd)
 		count_refused(t, &peer, why != NULL ? why : "no memory");
 		if (kind == REQUEST_SHELL)
 			events_stub_refused(t->events, peer.uid, peer.pid, why != NULL ? why : "no memory");
+		if (kind == REQUEST_SHELL)
+			turn_away(t, &peer, fd);
 		close(peer.pidfd);
 		close(fd);
 		return;

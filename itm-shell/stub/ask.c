@@ -11,7 +11,7 @@
 #include "base/fdpass.h"
 #include "local/users.h"
 
-enum { PACKET_MAX = 64 * 1024, ANSWER_MAX = 4096 };
+enum { PACKET_MAX = 64 * 1024, ANSWER_MAX = 4096, TURNED_AWAY = 1 };
 
 static const char refused[] = "itm: session recording is unavailable and this account may not be used without it";
 static const char unrecorded[] = "itm: session recording is unavailable; this session is not recorded";
@@ -77,22 +77,28 @@ static int wait_readable(int sock, int64_t until_ms)
 
 /* Whether somebody is there: descriptors in the queue of a broker that hangs
  * would stay open, and sshd waits for the last copy of our output. */
-static int knock(int sock, int64_t until_ms)
+static int knock(int sock, int64_t until_ms, struct answer *out)
 {
 	struct buffer packet;
-	uint8_t data[64];
+	uint8_t data[ANSWER_MAX];
 
 	buffer_init(&packet, sizeof data);
 	int r = message_encode_numbers(&packet, MESSAGE_KNOCK, 0, 0);
 	if (r == 0)
 		r = fdpass_send(sock, packet.data, packet.len, NULL, 0);
 	buffer_free(&packet);
-	if (r == 0)
+	if (r == 0 || r == ITM_ECLOSED) /* a last word may wait for us */
 		r = wait_readable(sock, until_ms);
 	if (r != 0)
 		return r;
 	ssize_t n = fdpass_recv(sock, data, sizeof data, NULL, NULL);
-	return n < 0 ? (int)n : message_decode_numbers(data, (size_t)n, MESSAGE_KNOCK, NULL, NULL, NULL);
+	if (n < 0) /* the reset comes before the word (unix(7)) */
+		n = fdpass_recv(sock, data, sizeof data, NULL, NULL);
+	if (n < 0)
+		return (int)n;
+	if (message_decode_start(data, (size_t)n, &out->start, NULL) == 0 && out->start.mode == MESSAGE_DENY)
+		return TURNED_AWAY;
+	return message_decode_numbers(data, (size_t)n, MESSAGE_KNOCK, NULL, NULL, NULL);
 }
 
 static int receive_answer(int sock, int64_t until_ms, struct answer *out)
@@ -148,8 +154,12 @@ void ask_broker(const struct stub_paths *paths, const struct terminal *t, int ar
 
 	*out = (struct answer){ .sock = fdpass_connect(paths->broker, ASK_TIMEOUT_MS) };
 	if (out->sock >= 0) {
-		if (knock(out->sock, until) == 0 && send_question(out->sock, t, argc, argv) == 0 &&
-		    receive_answer(out->sock, until, out) == 0 &&
+		int r = knock(out->sock, until, out);
+		if (r == 0)
+			r = send_question(out->sock, t, argc, argv);
+		if (r == 0)
+			r = receive_answer(out->sock, until, out);
+		if ((r == 0 || r == TURNED_AWAY) &&
 		    (out->start.mode != MESSAGE_DENY || !is_break_glass(paths->users)))
 			return;
 		close(out->sock);
