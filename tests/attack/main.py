@@ -25,7 +25,7 @@ import stream_attacks  # noqa: F401
 import file_attacks  # noqa: F401
 import canaries  # noqa: F401
 
-LIMIT_S = 60
+LIMIT_S = 90
 
 
 def on_alarm(*_):

@@ -222,16 +222,17 @@ static int race_look(struct raced *r, int count, bool first)
 
 static bool race_use(const struct raced *r, const char *text)
 {
-	char bytes[4096], link[64];
+	char bytes[4096], link[64], line[512];
 	snprintf(link, sizeof link, "/proc/self/fd/%d", r->path);
 	int again = open(link, O_RDWR | O_NOCTTY | O_NONBLOCK);
-	bool wrote = write(r->fd, text, strlen(text)) > 0 || write(again, text, strlen(text)) > 0;
+	snprintf(line, sizeof line, "%s@%s@", text, r->name + strlen("/dev/pts/"));
+	bool wrote = write(r->fd, line, strlen(line)) > 0 || write(again, line, strlen(line)) > 0;
 	bool heard = read(r->fd, bytes, sizeof bytes) > 0 || read(again, bytes, sizeof bytes) > 0;
 	return wrote || heard;
 }
 
 /* racer READY GO TEXT: opens every terminal that appears, at once.  When the
- * file GO is there: writes TEXT to those it still holds, reads from them. */
+ * file GO is there: writes TEXT@number@ to those it still holds, reads. */
 static int probe_racer(char **a)
 {
 	static struct raced r[RACED_MAX];

@@ -5,7 +5,7 @@ import time
 
 import lab
 from lab import Failure
-from outcome import HARMLESS, NOT_APPLICABLE, REFUSED, SUCCEEDED, Outcome, attack, worst
+from outcome import ENDED_BARE, HARMLESS, NOT_APPLICABLE, REFUSED, SUCCEEDED, Outcome, attack, worst
 from session import all_refused, fresh_word, how_it_ended, probe, session, shell_is_recorded, spell
 
 PROC = ("mem", "environ", "maps", "syscall", "stack", "auxv", "io")
@@ -89,7 +89,7 @@ def end_by(target, whom, number):
         if done != 0:
             return Outcome(REFUSED)
         try:
-            terminal.end(5)
+            terminal.end(3)
         except Failure:
             return shell_is_recorded(target, terminal)
     return how_it_ended(target, before, word)
@@ -140,10 +140,17 @@ def bother(target, whom, probes):
     """Limits on a process: refused, or the session is still recorded."""
     with session(target) as terminal:
         pid = getattr(terminal.ids, whom)
-        words = [probe(terminal, n, pid, *rest)[0] for n, *rest in probes]
-        if "did" not in words:
-            return Outcome(REFUSED)
-        outcome = shell_is_recorded(target, terminal)
+        words = []
+        try:
+            for name, *rest in probes:
+                words.append(probe(terminal, name, pid, *rest)[0])
+            if "did" not in words:
+                return Outcome(REFUSED)
+            outcome = shell_is_recorded(target, terminal)
+        except Failure:
+            if "did" not in words:
+                raise
+            return Outcome(ENDED_BARE, "the session stands still")
         return outcome if outcome.word == SUCCEEDED else Outcome(HARMLESS)
 
 

@@ -121,6 +121,26 @@ def many_stubs(target):
     return delayed_by(target, lambda: stopped_stubs(target, 100)) if target.name == "itm" else Outcome(NOT_APPLICABLE)
 
 
+@attack("300 loops that start stubs of his own, then three logins: are they still recorded?")
+def stub_loops(target):
+    if target.name != "itm":
+        return Outcome(NOT_APPLICABLE)
+    loops = f"for i in $(seq 300); do (while :; do {stub()} -c :; done) & done; wait"
+    process = target.as_user(["bash", "-c", loops], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(1)
+        outcomes = []
+        for _ in range(3):
+            with target.open() as terminal:
+                terminal.expect(r"\$ |refuses|not be used", 20)
+                outcomes.append(shell_is_recorded(target, terminal, 20) if b"$ " in terminal.shown else Outcome(REFUSED))
+        return worst(outcomes)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @attack("40 busy loops, then a login: is it still recorded?", slow=True)
 def busy(target):
     processes = [target.as_user(["sh", "-c", "while :; do :; done"]) for _ in range(40)]

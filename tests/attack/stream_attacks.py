@@ -62,12 +62,12 @@ def paste(target, pasted, printed, seconds):
         return Outcome(RECORDED, f"{time.monotonic() - begun:.1f} s") if whole else Outcome(FAULT, "bytes lost")
 
 
-@attack("a paste of 3 MB meets 4 MB of output")
+@attack("a paste of 3 MB meets 4 MB of output", slow=True)
 def large_paste(target):
     return paste(target, 3_000_000, 4_000_000, 40)
 
 
-@attack("the shell's death by a signal, and its exit status, as ssh reports them")
+@attack("the shell's death by a signal, and its exit status, as ssh reports them", slow=True)
 def deaths(target):
     for command in ("kill -KILL $$", "kill -TERM $$", "kill -SEGV $$", "exit 7", "exit 255", "nosuchcommand"):
         for flags in ([], ["-tt"]):
@@ -77,7 +77,7 @@ def deaths(target):
     return Outcome(RECORDED)
 
 
-@attack("yes | head, and ^C through yes")
+@attack("yes into head, and ^C through yes")
 def endless(target):
     with session(target) as terminal:
         terminal.command("yes | head -n 100000 | tail -n 1; echo st=$?", r"st=0", 15)
