@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,6 +102,15 @@ int process_find(struct process *p, pid_t pid, uint64_t start_ticks)
 	}
 	*p = (struct process){ .pid = pid, .pidfd = pidfd, .start_ticks = ticks };
 	return 0;
+}
+
+bool process_runs(const struct process *p, const char *path)
+{
+	char exe[64];
+	struct stat runs, installed;
+	snprintf(exe, sizeof exe, "/proc/%d/exe", (int)p->pid);
+	return stat(exe, &runs) == 0 && stat(path, &installed) == 0 && runs.st_dev == installed.st_dev &&
+	       runs.st_ino == installed.st_ino;
 }
 
 void process_signal(const struct process *p, int sig)

@@ -22,6 +22,8 @@ int process_start(struct process *p, const char *path, const char *const *argv, 
 /* The process with this pid that started at start_ticks (0 = whoever has the
  * pid now).  0; ITM_ENOENT when it is gone. */
 int process_find(struct process *p, pid_t pid, uint64_t start_ticks);
+/* Whether its executable is the file at path now (not an older one). */
+bool process_runs(const struct process *p, const char *path);
 void process_signal(const struct process *p, int sig);
 /* It is dead: say how, forget it. */
 void process_reap(struct process *p, char *how, size_t how_size);

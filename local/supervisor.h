@@ -78,7 +78,9 @@ struct supervisor_config {
 };
 /* In prepare: whether something is stored under key already. */
 bool supervisor_run_has(void *handle, const char *key);
-/* Runs until SIGTERM or SIGINT; SIGHUP is passed on to the children.  A child
+/* Runs until SIGTERM or SIGINT; SIGHUP is passed on to the children.  SIGUSR2
+ * ends the supervisor alone: children marked `adopt` wait for the next one,
+ * which starts those anew whose program was replaced meanwhile.  A child
  * that dies is started again at once, then with growing pauses up to 1 s when
  * it dies within 1 s of its start.  0 or ITM_ESYS. */
 int supervisor_run(const struct supervisor_config *config);

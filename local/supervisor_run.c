@@ -37,6 +37,7 @@ struct supervisor {
 	size_t offers;
 	int signals, listener;
 	bool stopping, changed;
+	bool leaving;              /* SIGUSR2: our successor takes the children over */
 	int64_t wall_start_ns;
 };
 
@@ -97,6 +98,17 @@ static void keep(struct supervisor *s, struct ward *w, const struct supervisor_m
 	}
 }
 
+/* After an upgrade the child that was taken over still runs the old program.
+ * All that it has is kept here now, so the new one goes on with it: by SIGKILL,
+ * since an orderly stop may end what must not end. */
+static void renew(struct ward *w)
+{
+	if (w->process.ours || process_runs(&w->process, w->spec->path))
+		return;
+	log_info("%s %d: its program was replaced; starting the new one", w->spec->name, (int)w->process.pid);
+	process_signal(&w->process, SIGKILL);
+}
+
 /* 0, or ITM_E* when the child must be dropped. */
 static int serve_message(struct supervisor *s, struct ward *w, const struct supervisor_message *m,
 			 const int *fds, size_t count)
@@ -116,6 +128,7 @@ static int serve_message(struct supervisor *s, struct ward *w, const struct supe
 	case SUPERVISOR_READY:
 		ward_set_state(w, WARD_READY);
 		log_info("%s %d is ready", w->spec->name, (int)w->process.pid);
+		renew(w);
 		return 0;
 	default:
 		return ITM_EFORMAT;
@@ -272,6 +285,11 @@ static void serve_signal(struct supervisor *s)
 			process_signal(&s->ward[i].process, SIGHUP);
 		return;
 	}
+	if (info.ssi_signo == SIGUSR2) {
+		log_info("leaving the children to a successor");
+		s->leaving = true;
+		return;
+	}
 	if (!s->stopping)
 		log_info("stopping");
 	s->stopping = s->changed = true;
@@ -360,6 +378,7 @@ static int open_supervisor(struct supervisor *s, const struct supervisor_config 
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR2);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
 		return ITM_ESYS;
 	s->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -383,7 +402,7 @@ int supervisor_run(const struct supervisor_config *config)
 	if (r == 0) {
 		raise_descriptor_limit();
 		roll_find_orphans(config->status_path, s->ward, s->count);
-		while (!s->stopping || !all_gone(s))
+		while (!s->leaving && (!s->stopping || !all_gone(s)))
 			turn(s);
 		publish(s);
 		if (config->control_path != NULL)
