@@ -11,10 +11,13 @@
 #define TEXT(type, name) { #name, CONFIG_TEXT, offsetof(struct type, name), sizeof ((struct type *)0)->name, 0, 0, NULL }
 #define LIST(type, name) { #name, CONFIG_LIST, offsetof(struct type, name), sizeof ((struct type *)0)->name, 0, 0, NULL }
 
+static const char *const forwarding_words[] = { "record", "refuse", NULL }; /* by settings_forwarding */
+
 static const struct config_key agent_keys[] = {
 	LIST(settings_agent, record),
 	LIST(settings_agent, strict),
 	LIST(settings_agent, break_glass),
+	{ "forwarding", CONFIG_WORD, offsetof(struct settings_agent, forwarding), 0, 0, 0, forwarding_words },
 	TEXT(settings_agent, notice),
 	{ "pipe_limit", CONFIG_SIZE, offsetof(struct settings_agent, pipe_limit), 0, 0, 1ULL << 40, NULL },
 	LIST(settings_agent, pipe_metadata),

@@ -7,10 +7,15 @@
 
 #include "base/config.h"
 
+/* What becomes of forwarding (ports, agent, X11, tunnels) by those who are
+ * recorded: sshd does it, so sshd must be told (itm enable --sshd). */
+enum settings_forwarding { SETTINGS_FORWARDING_RECORD, SETTINGS_FORWARDING_REFUSE };
+
 struct settings_agent {
 	char record[4096];            /* users and @groups whose logins are recorded, space-separated */
 	char strict[4096];            /* of these, no login without recording */
 	char break_glass[4096];       /* of these, always let in, recorded when possible */
+	int forwarding;               /* enum settings_forwarding */
 	char notice[1024];            /* shown on a tty at login; "" = none */
 	uint64_t pipe_limit;          /* bytes of each stream of a pipe-mode command that are stored */
 	char pipe_metadata[4096];     /* of their pipe-mode commands no byte is looked at; never "*" */

@@ -122,8 +122,10 @@ bool hoststream_put(struct hoststream *h, struct buffer *note)
 	if (!is_open(h))
 		return false;
 	tell_lost(h);
-	if (text == NULL || outbox_full(&h->recording.outbox) ||
-	    !recording_note(&h->recording, clock_boot_ns(), text)) {
+	bool is_full = text == NULL || outbox_full(&h->recording.outbox);
+	if (is_full)
+		h->recording.lost_bytes += note->len; /* as recording_note counts */
+	if (is_full || !recording_note(&h->recording, clock_boot_ns(), text)) {
 		h->lost++;
 		return false;
 	}

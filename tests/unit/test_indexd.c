@@ -191,6 +191,73 @@ static void test_tail(void **state)
 	fakestore_session_free(&s);
 }
 
+struct told { char text[512]; unsigned count, provisional; };
+
+static int take_told(void *context, const struct index_event *e)
+{
+	struct told *t = context;
+	size_t used = strlen(t->text);
+	t->count++;
+	t->provisional += e->provisional;
+	snprintf(t->text + used, sizeof t->text - used, "%llu %s %s %s;", (unsigned long long)e->number, e->kind, e->user,
+		 e->hostname);
+	return 0;
+}
+
+static struct told events(struct bench *b, const struct index_event_filter *f)
+{
+	struct told t = { 0 };
+	assert_int_equal(index_events(b->x, f, take_told, &t), 0);
+	return t;
+}
+
+/* A host's own stream is no session; its notes are events, each once, from the
+ * tail first and from the signed chunk then. */
+static void test_host_events(void **state)
+{
+	static const char opened[] = "event=login-opened\nuser=jo\\x1bhn\nlogin_id=7ZZZZZZZZZZZZZZZZZZZZZZZZZ\n";
+	static const char missed[] = "event=login-unrecorded\nuser=mary\nwhen=2001-01-01T00:00:00.000Z\n";
+	static const char other[] = "end=recorder lost\n";
+	struct bench *b = *state;
+	struct fakesession host, s;
+	struct index_session found;
+	fakestore_session(&s, 5000, "john", "pty");
+	fakestore_out(&s, 100, "x");
+	fakestore_event(&s, 110, RECORD_NOTE, sizeof opened - 1, opened); /* in a session it is nothing */
+	fakestore_chunk(&b->f, &s, 0);
+	fakestore_session(&host, 6000, "", "host");
+	fakestore_event(&host, 10, RECORD_NOTE, sizeof opened - 1, opened);
+	fakestore_event(&host, 20, RECORD_NOTE, sizeof other - 1, other);
+	fakestore_frame(&b->f, &host);
+	pass(b);
+	struct told t = events(b, &(struct index_event_filter){ 0 });
+	assert_string_equal(t.text, "0 login-opened jo\\x1bhn db-01;");
+	assert_int_equal(t.provisional, 1);
+	fakestore_event(&host, 30, RECORD_NOTE, sizeof missed - 1, missed);
+	fakestore_frame(&b->f, &host);
+	pass(b);
+	fakestore_chunk(&b->f, &host, 0);
+	pass(b);
+	restart(b);
+	pass(b);
+	t = events(b, &(struct index_event_filter){ 0 });
+	assert_string_equal(t.text, "0 login-opened jo\\x1bhn db-01;1 login-unrecorded mary db-01;");
+	assert_int_equal(t.provisional, 0);
+	fakestore_event(&host, 40, RECORD_NOTE, sizeof opened - 1, opened);
+	fakestore_chunk(&b->f, &host, CHUNK_END);
+	pass(b);
+	assert_int_equal(events(b, &(struct index_event_filter){ 0 }).count, 3);
+	assert_int_equal(events(b, &(struct index_event_filter){ .limit = 2 }).count, 2);
+	assert_int_equal(events(b, &(struct index_event_filter){ .kind = "*-unrecorded" }).count, 1);
+	assert_int_equal(events(b, &(struct index_event_filter){ .user = "mary" }).count, 1);
+	assert_int_equal(events(b, &(struct index_event_filter){ .host = "web*" }).count, 0);
+	assert_int_equal(events(b, &(struct index_event_filter){ .before_wall_ns = 1000000000000000000 }).count, 1);
+	assert_int_equal(index_session_find(b->x, "last", &found), 0);
+	assert_true(id_equal(&found.stream, &s.id));
+	fakestore_session_free(&host);
+	fakestore_session_free(&s);
+}
+
 /* What a trick took off the screen is found. */
 static void test_hidden(void **state)
 {
@@ -281,6 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_host_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pipe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
