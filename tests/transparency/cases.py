@@ -90,6 +90,12 @@ def left_behind(program):
     return count
 
 
+def still_listed():
+    """What who and last say of alice once she has left."""
+    time.sleep(0.5)
+    return run(["who"]).stdout, b"still logged in" in run(["last", "-2", "alice"]).stdout
+
+
 def storm(terminal):
     for i in range(100):
         size(terminal.master, 20 + i % 30, 60 + i % 60)
@@ -139,17 +145,17 @@ SHELLS = [
                     ("\x04", P)]),
     Case("sqlite3", [("sqlite3\r", "sqlite> "), (".read query.sql\r", "sqlite> "), (".quit\r", P)], needs="sqlite3"),
     Case("gdb", [("gdb -q -nx\r", r"\(gdb\) "), ("print 6*7\r", r"\(gdb\) $"), ("quit\r", P)], needs="gdb", slow=True),
-    lines("expect", "expect ask.exp; echo $?", needs="expect"),
-    Case("ed, bc", [("ed text\r", r"\d+\r\n"), ("3p\r", "line 3"), ("q\r", P), ("echo '2^100' | bc\r", P)], needs="ed"),
+    lines("expect", "expect ask.exp; echo $?", needs="expect", slow=True),
+    Case("ed, bc", [("ed text\r", r"\d+\r\n"), ("3p\r", "line 3"), ("q\r", P), ("echo '2^100' | bc\r", P)], needs="bc", slow=True),
     Case("read with a prompt, no echo", [("read -s -p 'Pass: ' x; echo ${#x}\r", "Pass: "), ("geheim\r", P)]),
     Case("sftp from inside", [("sftp -q -oBatchMode=yes -oStrictHostKeyChecking=no -i ~/.ssh/none alice@localhost; echo $?\r", P)], needs="sftp", slow=True),
 ]
 SCREENS = [
     full("vim", "vim text", ":q!\r", keys=["5jihello\x1b", "/line 90\r", "u"], needs="vim"),
-    full("vi, small", "vim.tiny text", ":q!\r", keys=["5jx", ":set number\r"], needs="vim.tiny"),
+    full("vi, small", "vim.tiny text", ":q!\r", keys=["5jx", ":set number\r"], needs="vim.tiny", slow=True),
     full("nano", "nano text", "n", keys=["hello\r", "\x17of\r", "\x18"], needs="nano"),
     full("less", "less text", "q", keys=[" ", "/line 50\r", "G", "g", "k"], needs="less"),
-    full("more", "more text", "q", keys=[" ", "\r"]),
+    full("more", "more text", "q", keys=[" ", "\r"], slow=True),
     full("man", "man true", "q", r"TRUE\(1\)", keys=[" "], needs="man", slow=True),
     full("git log in a pager", "git -C repo log --oneline --decorate=no --color=always", "q", keys=[" "], needs="git"),
     full("tig", "cd repo && tig; cd", "q", keys=["j"], needs="tig", slow=True, live=True),
@@ -158,7 +164,7 @@ SCREENS = [
     Case("top -b", [("top -b -n1 > o; head -1 o | cut -c1-5; wc -l < o | head -c0; echo\r", P)]),
     full("tmux", "tmux -f ~/.tmux.conf", "exit\r", keys=["tty >/dev/null; echo in\r", "\x02c", "exit\r"], needs="tmux", live=True),
     full("screen", "screen", "exit\r", keys=["echo in; stty -g\r"], needs="screen", live=True, before=screen_folder, quit_wait=r"terminating\]"),
-    full("mc", "mc -u -b", "\x1b[21~", keys=["\t", "\x1b[B", "\x1b[B"], needs="mc", slow=True, live=True),
+    full("mc", "mc -u -b", "\x1b[21~", keys=["\t", "\x1bOB", "\x1bOB"], needs="mc", slow=True, live=True),
     full("dialog", "dialog --menu title 12 30 4 a one b two c three 2> answer", "\r", keys=["\x1b[B"], needs="dialog"),
     full("whiptail", "whiptail --msgbox hello 8 30", "\r", needs="whiptail"),
     full("watch", "watch -t -n 60 echo hi", "\x03", needs="watch"),
@@ -194,7 +200,7 @@ STREAMS = [
                          + "; echo $?\r", P)]),
     lines("no utmp", "who; who am i; logname; echo $?", before=no_utmp, after=utmp_back),
     lines("who am i", "who am i | cut -c1-5", "logname", "mesg", "tty | head -c9; echo", "ls -l $(tty) | cut -c1-18", "echo ${SSH_TTY%[0-9]*}",
-          "test $SSH_TTY = $(tty); echo $?", "w -h $USER | wc -l > /dev/null; last -1 | cut -c1-5"),
+          "test $SSH_TTY = $(tty); echo $?", "w -h $USER | wc -l > /dev/null; last -1 | cut -c1-5", after=still_listed),
 ]
 ENDS = [Case(f"exit status {n}", leave=f"exit {n}\r", slow=n not in (0, 255)) for n in (0, 1, 42, 126, 127, 128, 130, 255)] + [
     Case(f"the shell dies of {name}", leave=f"kill -{name} $$\r", slow=name != "KILL") for name in ("KILL", "HUP", "SEGV", "ABRT")] + [
@@ -202,11 +208,11 @@ ENDS = [Case(f"exit status {n}", leave=f"exit {n}\r", slow=n not in (0, 255)) fo
     Case("exec", leave="exec echo gone\r"),
     Case("logout with a background job", [("sleep 50 &\r", P)], after=left_behind("sleep")),
     Case("logout with nohup", [("nohup sleep 50 >/dev/null 2>&1 &\r", P)], after=left_behind("sleep")),
-    Case("logout with setsid", [("setsid sleep 50 &\r", P)], after=left_behind("sleep")),
+    Case("logout with setsid", [("setsid sleep 50 &\r", P)], slow=True, after=left_behind("sleep")),
     Case("logout with disown and output", [("(sleep 0.2; echo late; exec sleep 50) & disown\r", None)], leave="exit 3\r", after=left_behind("sleep"),
          live=True),
     Case("logout with a stopped job", [("sleep 50\r", None), ("\x1a", P), ("exit\r", P)], after=left_behind("sleep")),
-    Case("logout, huponexit", [("shopt -s huponexit; sleep 50 &\r", P)], after=left_behind("sleep")),
+    Case("logout, huponexit", [("shopt -s huponexit; sleep 50 &\r", P)], slow=True, after=left_behind("sleep")),
     Case("connection cut", [("sleep 50 & cat\r", None)], leave="\r~.", after=left_behind("sleep"), live=True),
 ]
 PIPES = [pipe(f"command, exit {n}", f"exit {n}", slow=n not in (0, 7)) for n in (0, 7, 126, 127, 128, 130, 255)] + [
@@ -232,7 +238,7 @@ PIPES = [pipe(f"command, exit {n}", f"exit {n}", slow=n not in (0, 7)) for n in 
     pipe("umask, limits, descriptors", "umask; ulimit -a; ls /proc/self/fd | wc -l; echo $SHELL $TERM; env | cut -d= -f1 | sort"),
     transfer("scp", "head -c 3000000 /dev/urandom > $LAB/f; scp -q -F /root/.ssh/config $LAB/f alice@lab:f && "
              "scp -q -F /root/.ssh/config alice@lab:f $LAB/g && cmp $LAB/f $LAB/g; echo $?; rm -f $LAB/f $LAB/g"),
-    transfer("scp, old protocol", "head -c 300000 /dev/urandom > $LAB/f; scp -O -q -F /root/.ssh/config $LAB/f alice@lab:f && "
+    transfer("scp, old protocol", slow=True, script="head -c 300000 /dev/urandom > $LAB/f; scp -O -q -F /root/.ssh/config $LAB/f alice@lab:f && "
              "scp -O -q -F /root/.ssh/config alice@lab:f $LAB/g && cmp $LAB/f $LAB/g; echo $?; scp -O -q -F /root/.ssh/config alice@lab:none $LAB; echo $?"),
     transfer("sftp", "printf 'ls\\nget text $LAB/t\\nput $LAB/t t2\\nls\\n' | sed s,.LAB,$LAB,g | sftp -q -b - -F /root/.ssh/config alice@lab; echo $?",
              needs="sftp"),
