@@ -231,13 +231,14 @@ static bool race_use(const struct raced *r, const char *text)
 	return wrote || heard;
 }
 
-/* racer READY GO TEXT: opens every terminal that appears, at once.  When the
+/* racer READY GO TEXT: opens every terminal that appears, at once; with a
+ * READY that is there already, also those that are there.  When the
  * file GO is there: writes TEXT@number@ to those it still holds, reads. */
 static int probe_racer(char **a)
 {
 	static struct raced r[RACED_MAX];
 	bool used = false;
-	int old = race_look(r, 0, true), count = old;
+	int old = access(a[0], F_OK) == 0 ? 0 : race_look(r, 0, true), count = old;
 	close(open(a[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	for (int i = 0; i < 40000000 && access(a[1], F_OK) != 0; i++)
 		count = race_look(r, count, false);

@@ -222,11 +222,12 @@ class Tlog(Target):
 
     def record(self):
         """The output of each recording in one piece: its messages cut it anywhere."""
-        whole = {}
+        whole = {"": ""}
         with contextlib.suppress(OSError), open("/var/log/tlog/record", encoding="utf-8", errors="replace") as f:
             for line in f:
+                whole[""] += line
                 with contextlib.suppress(ValueError):
-                    message = json.loads(line)
+                    message = json.loads(line, strict=False)
                     key = message.get("rec")
                     whole[key] = whole.get(key, "") + message.get("out_txt", "")
         return [text.encode() for text in whole.values()]

@@ -115,14 +115,18 @@ def racer_from_rc(target):
     ready, go, word = f"/tmp/{tag}.ready", f"/tmp/{tag}.go", fresh_word()
     rc = f"/home/{target.user}/.ssh/rc"
     with open(rc, "w") as f:
-        f.write(f"setsid {PROBE} racer {ready} {go} {word} < /dev/null > /tmp/{tag}.out 2>&1 &\n"
-                f"while [ ! -e {ready} ]; do sleep 0.02; done\n")
+        f.write(f": > {ready}; setsid {PROBE} racer {ready} {go} {word} < /dev/null > /tmp/{tag}.out 2>&1 &\nsleep 0.3\n")
     try:
         with session(target) as terminal:
             open(go, "w").close()
             return judge_race(target, terminal, word)
     finally:
         os.unlink(rc)
+        open(go, "w").close()  # it goes in any case
+        time.sleep(0.2)
+        for name in (ready, go, f"/tmp/{tag}.out"):
+            if os.path.exists(name):
+                os.unlink(name)
 
 
 @attack("TIOCSTI into the own terminal")
