@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/lately.h"
 #include "cli/startup.h"
 #include "terminal/text.h"
 #include "view/say.h"
@@ -447,6 +448,8 @@ static int run(int argc, char **argv)
 			  places.agent.run, places.server.run);
 	else
 		show_text(options.all);
+	if (!options.json && status != EX_UNAVAILABLE)
+		lately_show(&places);
 	for (i = 0; i < DAEMONS; i++)
 		free(daemons[i].text);
 	return say_finish(program, status);

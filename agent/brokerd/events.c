@@ -315,14 +315,15 @@ bool events_missed_unreadable(struct events *e, const char *name, const char *re
 
 /* ---- sessions ---- */
 
-void events_session_started(struct events *e, const struct id *stream, pid_t pid, const struct buffer *meta)
+void events_session_started(struct events *e, const struct session *s, const struct buffer *meta)
 {
 	struct buffer b;
 	if (e == NULL)
 		return;
 	begin(&b, "session-started");
-	put_id(&b, "stream", stream);
-	meta_put_number(&b, "pid", (unsigned long long)pid);
+	put_id(&b, "stream", &s->stream);
+	meta_put_number(&b, "pid", (unsigned long long)s->stub);
+	put_text(&b, "mode", s->pty ? "pty" : "pipe");
 	put_meta(&b, meta);
 	tell(e, &b);
 }

@@ -60,8 +60,9 @@ bool events_missed(struct events *e, const struct missed *m, const char *name);
 bool events_missed_unreadable(struct events *e, const char *name, const char *reason);
 
 struct session;
-/* meta: the session's metadata, copied as far as there is room. */
-void events_session_started(struct events *e, const struct id *stream, pid_t pid, const struct buffer *meta);
+/* meta: the session's metadata without the terminal's, copied as far as there
+ * is room. */
+void events_session_started(struct events *e, const struct session *s, const struct buffer *meta);
 /* status: wait(2) of the recorder, -1 = nobody knows. */
 void events_session_ended(struct events *e, const struct session *s, const char *how, int status);
 /* A shell that was to be recorded and is not: refused or let through. */

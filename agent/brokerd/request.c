@@ -213,6 +213,8 @@ static int take_report(struct request *r)
 	} else if (result == 0) {
 		struct session *s = session_find(r->table->sessions, &r->launch.start.stream);
 		r->ready = true;
+		if (s != NULL)
+			events_session_started(r->table->events, s, &r->meta);
 		if (s != NULL && count == 1) {
 			session_reopened(s, fds[0]);
 			return 0;
@@ -236,7 +238,6 @@ static void report_came(void *context)
 	}
 	char id[ID_TEXT_SIZE];
 	id_format(&r->launch.start.stream, id);
-	events_session_started(r->table->events, &r->launch.start.stream, r->peer.pid, &r->meta);
 	log_info("session %s of %s%s", id, r->name, r->login ? "" : ", no PAM login");
 	finish(r);
 }

@@ -32,7 +32,7 @@ class Place:
         with open(self.stub, "w") as f:
             f.write("#!/bin/sh\n")
         os.chmod(self.stub, 0o711)
-        options = f"file={self.path}/users run={self.path}/run stub={self.stub}"
+        options = f"file={self.path}/users run={self.path}/run stub={self.stub} missed={self.path}/missed"
         for service, more in (("itm", ""), ("itm-strict", " failure=strict")):
             with open(f"{self.path}/pam.d/{service}", "w") as f:
                 f.write(f"auth required pam_permit.so\naccount required pam_permit.so\n"
@@ -144,6 +144,40 @@ def test_stub_missing(place):
     broker.close()
 
 
+def notes(place):
+    """Of missed logins: (1 let in or 2 refused, the whole note), and away with them."""
+    found = []
+    for name in sorted(os.listdir(place.path + "/missed")) if os.path.exists(place.path + "/missed") else []:
+        with open(f"{place.path}/missed/{name}", "rb") as f:
+            note = f.read()
+        found.append((note[5], note))
+        os.remove(f"{place.path}/missed/{name}")
+    return found
+
+
+def test_missed(place):
+    """Whom nobody could be told of is in a note, whom somebody was told of is not."""
+    notes(place)
+    place.login("effort")
+    place.login("strict")
+    place.login("unlisted")
+    found = notes(place)
+    check("a note for each login nobody was told of", [n[0] for n in found] == [1, 2], found)
+    check("a note begins with its mark and names the account",
+          all(n[1].startswith(b"ITMM\x01") for n in found) and b"effort" in found[0][1] and b"strict" in found[1][1], found)
+    check("the folder is its owner's alone", os.stat(place.path + "/missed").st_mode & 0o7777 == 0o700)
+    for answer, wanted in (("says yes", []), ("says no", [1])):
+        broker = FakeBroker(place, BROKERS[answer])
+        place.login("effort")
+        place.login("glass")
+        found = [n[0] for n in notes(place)]
+        check(f"broker {answer}: notes of {wanted}", found == wanted, found)
+        broker.close()
+    os.chmod(place.path + "/missed", 0o777)
+    check("no note in a folder others may enter", place.login("effort")[0] == ALLOWED and not notes(place))
+    os.chmod(place.path + "/missed", 0o700)
+
+
 def test_users_file(place):
     path = place.path + "/users"
     os.chmod(path, 0o666)
@@ -173,6 +207,7 @@ def main():
         test_table(place)
         test_called_twice(place)
         test_stub_missing(place)
+        test_missed(place)
         test_users_file(place)
         test_no_other_hook(place)
     finally:
