@@ -38,7 +38,8 @@ static int register_login(const struct announce *a, const struct fdpass_peer *pe
 	bool allow = why == NULL || may_go;
 	if (!allow)
 		events_login_refused(a->logins->events, m, why);
-	return message_encode_words(reply, MESSAGE_DECISION, allow, allow ? "" : why);
+	/* The reason goes along with a yes, too: itm doctor shows it. */
+	return message_encode_words(reply, MESSAGE_DECISION, allow, why != NULL ? why : "");
 }
 
 int announce_take(const struct announce *a, const struct fdpass_peer *peer, const void *packet, size_t len,
