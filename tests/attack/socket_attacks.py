@@ -121,11 +121,11 @@ def many_stubs(target):
     return delayed_by(target, lambda: stopped_stubs(target, 100)) if target.name == "itm" else Outcome(NOT_APPLICABLE)
 
 
-@attack("300 loops that start stubs of his own, then three logins: are they still recorded?")
+@attack("100 loops that start stubs of his own, then three logins: are they still recorded?")
 def stub_loops(target):
     if target.name != "itm":
         return Outcome(NOT_APPLICABLE)
-    loops = f"for i in $(seq 300); do (while :; do {stub()} -c :; done) & done; wait"
+    loops = f"for i in $(seq 100); do (while :; do {stub()} -c :; done) & done; wait"
     process = target.as_user(["bash", "-c", loops], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
     try:
