@@ -16,13 +16,14 @@ import login_tests
 import pipe_tests
 import crash_tests
 import damage_tests
+import enable_tests
 import events_tests
 import failure_matrix
 import policy_tests
 import upgrade_tests
 import transfer_tests
 
-MODULES = [login_tests, pipe_tests, policy_tests, failure_matrix, upgrade_tests, transfer_tests, crash_tests, events_tests, damage_tests]
+MODULES = [login_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, crash_tests, events_tests, damage_tests]
 LIMIT_S = 60  # for a test that names none
 
 
