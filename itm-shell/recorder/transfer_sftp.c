@@ -409,7 +409,10 @@ bool transfer_sftp_put(struct transfer_sftp *s, bool from_client, const void *da
 			n = want - side->have < len ? want - side->have : len;
 			memcpy(side->head + side->have, at, n);
 			side->have += n;
-			if (side->have == want && side->have > LENGTH && wanted(side, from_client) == side->have)
+			want = wanted(side, from_client);
+			if (want == 0)
+				return false;
+			if (side->have == want)
 				take_head(s, side, from_client);
 		}
 		at += n;

@@ -184,6 +184,7 @@ static bool pump_out(struct ttypump *p)
 	if (n <= 0)
 		return false;
 	recording_bytes(p->recording, p->now_ns, RECORD_OUT, p->out.data, (size_t)n);
+	masking_shown(&p->masking, p->out.data, (size_t)n);
 	drain_out(p);
 	return n >= FLOOD_READ;
 }
@@ -379,6 +380,7 @@ static void finish(struct ttypump *p)
 	struct masking_event events[MASKING_EVENTS_MAX];
 	char note[64];
 
+	p->masking.asked = false;
 	record_masking(p, events, masking_observe(&p->masking, 0, events));
 	if (p->exited)
 		recording_code(p->recording, p->now_ns, RECORD_EXIT, p->status);

@@ -79,6 +79,60 @@ static void test_masking_is_released(void **state)
 	assert_int_equal(masking_observe(&m, COOKED, out), 0);
 }
 
+static void test_masking_prompts(void **state)
+{
+	static const struct { const char *text; bool asks; } table[] = {
+		{ "Password: ", true }, { "password for bob:", true }, { "[sudo] password for alice: ", true },
+		{ "Enter passphrase for key '/home/alice/.ssh/id': ", true }, { "Passwort: ", true },
+		{ "Mot de passe : ", true }, { "Contraseña: ", true }, { "Senha:", true }, { "Hasło: ", true },
+		{ "Пароль: ", true }, { "パスワード：", true }, { "密码：", true }, { "Verification code: ", true },
+		{ "PIN: ", true }, { "Enter OTP> ", true }, { "Token?", true }, { "login\r\nPassword:", true },
+		{ "password\n$ ", false }, { "alice@lab:~$ ", false }, { "Shopping: ", false }, { "hotpot: ", false },
+		{ "The password was changed.", false }, { "", false }, { ":", false }, { "Password: \n> ", false },
+		{ "password, as it is on the sheet in here: ", true },
+		{ "password, and then so many words that it can't be the question any more: ", false },
+	};
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (masking_prompts(table[i].text, strlen(table[i].text)) != table[i].asks)
+			fail_msg("%s", table[i].text);
+}
+
+static void show(struct masking *m, const char *text)
+{
+	masking_shown(m, (const uint8_t *)text, strlen(text));
+}
+
+/* Key by key, no echo: masked after a prompt, counted otherwise. */
+static void test_masking_raw_prompts(void **state)
+{
+	struct masking m = { 0 };
+	struct masking_event out[MASKING_EVENTS_MAX];
+	static uint8_t flood[5000];
+	show(&m, "\033[2J\033]0;title\007Pass");
+	show(&m, "\033[1mword\033[0m:\033[0");
+	show(&m, "m ");
+	assert_int_equal(masking_typed(&m, RAW, (const uint8_t *)"s", 1, out), 0);
+	show(&m, "*"); /* feedback is no new prompt, and does not end this one */
+	assert_int_equal(masking_observe(&m, RAW, out), 0);
+	assert_int_equal(masking_typed(&m, RAW, (const uint8_t *)"ec", 2, out), 0);
+	assert_int_equal(masking_typed(&m, RAW, (const uint8_t *)"\r", 1, out), 1);
+	assert_int_equal(out[0].kind, RECORD_MASKED);
+	assert_int_equal(out[0].code, 4);
+	assert_int_equal(masking_typed(&m, RAW, (const uint8_t *)"x", 1, out), 1);
+	assert_int_equal(out[0].kind, RECORD_COUNTED);
+	show(&m, "Token: ");
+	assert_int_equal(masking_typed(&m, RAW, (const uint8_t *)"ab", 2, out), 0);
+	assert_int_equal(masking_typed(&m, COOKED, (const uint8_t *)"x", 1, out), 2);
+	assert_int_equal(out[0].kind, RECORD_MASKED);
+	assert_int_equal(out[1].kind, RECORD_COUNTED);
+	memset(flood, 'x', sizeof flood);
+	memcpy(flood + sizeof flood - 10, "Password: ", 10);
+	masking_shown(&m, flood, sizeof flood);
+	assert_true(m.tail_len <= MASKING_TAIL);
+	assert_int_equal(masking_typed(&m, RAW, (const uint8_t *)"q", 1, out), 0);
+	assert_int_equal(masking_observe(&m, COOKED, out), 1);
+}
+
 struct wire { int ours, sealers; };
 
 static struct wire wire_new(void)
@@ -400,6 +454,8 @@ int main(void)
 		cmocka_unit_test(test_masking_states),
 		cmocka_unit_test(test_masking_lines),
 		cmocka_unit_test(test_masking_is_released),
+		cmocka_unit_test(test_masking_prompts),
+		cmocka_unit_test(test_masking_raw_prompts),
 		cmocka_unit_test(test_outbox_keeps_until_durable),
 		cmocka_unit_test(test_outbox_refuses_nonsense),
 		cmocka_unit_test(test_recording_sends_when_due),
