@@ -71,7 +71,8 @@ static int put_refusals(struct buffer *b, const char *record)
 int sshdrop_describe(const struct settings_agent *settings, bool refuse_forwarding, struct buffer *out)
 {
 	int r = buffer_put_text(out, "# Written by itm enable --sshd; itm disable takes it away.\nUsePAM yes\n");
-	return r == 0 && refuse_forwarding ? put_refusals(out, settings->record) : r;
+	bool refuse = refuse_forwarding || settings->forwarding == SETTINGS_FORWARDING_REFUSE;
+	return r == 0 && refuse ? put_refusals(out, settings->record) : r;
 }
 
 /* The whole configuration as it would be, in a file of its own. */
