@@ -180,6 +180,29 @@ static void test_list(void **state)
 	}
 }
 
+/* Metadata only must be said of accounts or groups, never of everybody. */
+static void test_list_metadata_only(void **state)
+{
+	static const struct { const char *listed; bool alice, bob; } cases[] = {
+		{ "", false, false }, { "bob", false, true }, { "@admins", true, false }, { "nobody alic", false, false },
+	};
+	char pw[256], gr[256];
+	struct userlist list;
+	snprintf(pw, sizeof pw, "%s", put("passwd", passwd, sizeof passwd - 1));
+	snprintf(gr, sizeof gr, "%s", put("group", group, sizeof group - 1));
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct settings_agent s = { .record = "alice bob" };
+		snprintf(s.pipe_metadata, sizeof s.pipe_metadata, "%s", cases[i].listed);
+		assert_int_equal(userlist_load(&s, pw, gr, &list), 0);
+		assert_int_equal(list.count, 2);
+		assert_int_equal(list.entry[0].metadata_only, cases[i].alice);
+		assert_int_equal(list.entry[1].metadata_only, cases[i].bob);
+		userlist_free(&list);
+	}
+	struct settings_agent all = { .record = "alice", .pipe_metadata = "bob *" };
+	assert_int_equal(userlist_load(&all, pw, gr, &list), ITM_EINVAL);
+}
+
 static void test_list_written(void **state)
 {
 	struct settings_agent s = { .record = "alice bob", .strict = "bob" };
@@ -257,7 +280,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decode), cmocka_unit_test(test_lookup), cmocka_unit_test(test_refused_files),
-		cmocka_unit_test(test_broken_lines), cmocka_unit_test(test_list), cmocka_unit_test(test_list_written),
+		cmocka_unit_test(test_broken_lines), cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list_metadata_only), cmocka_unit_test(test_list_written),
 		cmocka_unit_test(test_settings),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
