@@ -16,7 +16,7 @@ void question_init(struct question *q, int sock)
  * take its time before it starts the program. */
 static uint64_t pause_ms(unsigned asked)
 {
-	static const uint16_t pauses[] = { 5, 20, 50, 100, 250 };
+	static const uint16_t pauses[] = { 0, 0, 5, 20, 50, 100, 250 };
 	const unsigned count = sizeof pauses / sizeof pauses[0];
 
 	return asked <= count ? pauses[asked - 1] : 1000;

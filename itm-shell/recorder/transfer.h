@@ -4,8 +4,11 @@
  * does; what is found is told only once the broker has named the program that
  * the kernel runs, and only for a program that speaks that protocol.  The
  * command's words count for nothing.  A user who speaks the protocol from a
- * program of his own and then starts the real one can add lines, not hide
- * what happened: a protocol that can't be followed is told too. */
+ * program of his own and then starts the real one can add lines; a protocol
+ * that can't be followed is told too.  A program that is over before the
+ * broker has looked is not named: after other output, with a client that
+ * waits for nothing, that takes a few ms; the streams are recorded and hashed
+ * like any command's then. */
 #ifndef ITM_SHELL_RECORDER_TRANSFER_H
 #define ITM_SHELL_RECORDER_TRANSFER_H
 

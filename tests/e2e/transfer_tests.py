@@ -102,7 +102,13 @@ def harmless_ssh():
 
 def test_a_transfer_that_cannot_be_followed_is_told():
     with NewSessions("alice") as new:
-        ssh("alice", "echo hello; exec scp -f /etc/passwd", input=b"\0\0\0\0\0")
+        client = subprocess.Popen(SSH + ["-l", "alice", "lab", "echo hello; exec scp -f /etc/passwd"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        client.stdin.write(b"\0")
+        client.stdin.flush()
+        equal(client.stdout.readline(), b"hello\n", "first line")
+        time.sleep(0.3)
+        client.communicate(b"\0\0\0", timeout=10)
     found = [n for n in notes(new.wait()[0]["session"]) if "transfer_files" in n]
     equal([n["transfer_files"] for n in found], ["not followed"], "the note")
 
