@@ -55,8 +55,8 @@ static int add_words(struct enabling *e, char list[ENABLING_WHO_SIZE], const cha
 	char word[128];
 	for (size_t len; *(text += strspn(text, " ,\t")) != '\0'; text += len) {
 		len = strcspn(text, " ,\t\n#");
-		if (len == 0)
-			return 0;
+		if (len == 0) /* a comment of logins.conf, or an operand with a newline */
+			return *text == '#' ? 0 : fail(e, ITM_EINVAL, "a name with a newline");
 		if (len >= sizeof word)
 			return fail(e, ITM_EINVAL, "%.40s...: too long for a name", text);
 		snprintf(word, sizeof word, "%.*s", (int)len, text);

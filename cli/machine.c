@@ -44,8 +44,8 @@ static int open_in(const struct machine *m, const char *path, int flags)
 		return -1;
 	}
 	if (machine_is_here(m))
-		return open(full, flags | O_CLOEXEC | O_NOCTTY);
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC | O_NOCTTY), .resolve = RESOLVE_IN_ROOT };
+		return open(full, flags | O_CLOEXEC);
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT };
 	int root = open(m->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return -1;
@@ -53,7 +53,7 @@ static int open_in(const struct machine *m, const char *path, int flags)
 	int saved = errno;
 	close(root);
 	errno = saved;
-	return fd >= 0 || saved != ENOSYS ? fd : open(full, flags | O_CLOEXEC | O_NOCTTY);
+	return fd >= 0 || saved != ENOSYS ? fd : open(full, flags | O_CLOEXEC);
 }
 
 int machine_stat(const struct machine *m, const char *path, struct stat *out)
