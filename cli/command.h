@@ -13,6 +13,6 @@ struct command {
 
 extern const struct command status_command, sessions_command, events_command, search_command, export_command,
 	verify_command, host_command, key_command,
-	doctor_command, enable_command, disable_command;
+	doctor_command, enable_command, enable_off_command;
 
 #endif

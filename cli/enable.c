@@ -234,4 +234,4 @@ static int disable(int argc, char **argv)
 }
 
 const struct command enable_command = { "enable", &enable_page, enable };
-const struct command disable_command = { "disable", &disable_page, disable };
+const struct command enable_off_command = { "disable", &disable_page, disable };
