@@ -183,7 +183,7 @@ def test_a_lost_connection_ends_the_session():
 
 def test_programs_that_take_the_whole_screen():
     with NewSessions("alice") as new, login("alice", rows=30, columns=100) as terminal:
-        terminal.type("seq -f 'line %g' 500 > many; less many\r")
+        terminal.type("seq -f 'line %g' 500 > pages; less pages\r")
         terminal.expect("line 20", 5)
         terminal.type(" ")
         time.sleep(0.3)
