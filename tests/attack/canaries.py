@@ -123,7 +123,7 @@ def typed_events(text):
     return masked, counted
 
 
-@attack("a no-echo line prompt is masked, a raw prompt counted, to the byte")
+@attack("a no-echo line prompt and a raw password prompt are masked, to the byte")
 def classification(target):
     if target.name != "itm":
         return Outcome(NOT_APPLICABLE)
@@ -133,6 +133,8 @@ def classification(target):
         password = type_passwords(terminal, prompts, "hush")[0]
         raw = type_passwords(terminal, RAW_PROMPTS[1:], "hush")[0]
     masked, counted = typed_events(exports(target)[1])
-    if masked != len(password) + 1:
-        return Outcome(FAULT, f"{masked} bytes masked, {len(password) + 1} typed at the prompt")
-    return Outcome(REFUSED, f"{masked} masked") if counted > len(raw) else Outcome(FAULT, "raw input is not counted")
+    # One Enter each; what was typed at the shell in between is counted.
+    wanted = len(password) + 1 + len(raw) + 1
+    if masked != wanted:
+        return Outcome(FAULT, f"{masked} bytes masked, {wanted} typed at the prompts")
+    return Outcome(REFUSED, f"{masked} masked") if counted > 0 else Outcome(FAULT, "other input is not counted")
