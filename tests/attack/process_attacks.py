@@ -83,9 +83,10 @@ def end_by(target, whom, number):
         pid = getattr(terminal.ids, whom)
         terminal.command(f"echo {spell(word)}", rf"[\r\n]{word}")
         time.sleep(1.3)
-        if os.fork() == 0:
+        child = os.fork()
+        if child == 0:
             pass_on(target, pid, number)
-        done = os.wait()[1]
+        done = os.waitpid(child, 0)[1] # the session's own process may end first
         if done != 0:
             return Outcome(REFUSED)
         try:
