@@ -96,7 +96,13 @@ static int drain(const struct outer *o, int typed_ahead)
 
 int outer_evict(struct outer *o, int typed_ahead)
 {
-	if (drain(o, typed_ahead) != 0 || ioctl(o->fd, TIOCVHANGUP) != 0)
+	struct statfs fs;
+	if (drain(o, typed_ahead) != 0 || fstatfs(o->fd, &fs) != 0)
+		return ITM_ESYS;
+	/* A console outlives its session: the next user must be able to open it. */
+	if (fs.f_type == DEVPTS_SUPER_MAGIC && ioctl(o->fd, TIOCEXCL) != 0)
+		return ITM_ESYS;
+	if (ioctl(o->fd, TIOCVHANGUP) != 0)
 		return ITM_ESYS;
 	/* Before any old descriptor is closed: the far end must not see the last
 	 * one go. */
@@ -110,4 +116,9 @@ int outer_evict(struct outer *o, int typed_ahead)
 	}
 	o->fd = fd;
 	return 0;
+}
+
+void outer_share(int fd)
+{
+	(void)ioctl(fd, TIOCNXCL);
 }

@@ -29,7 +29,11 @@ int outer_open(int fd, int flags);
 int outer_take(const struct outer *o, uid_t uid, gid_t gid);
 /* Hang the terminal up and open it again (o->fd is the new one), so that
  * descriptors opened before are dead.  What was typed already is written to
- * typed_ahead.  0 or ITM_ESYS. */
+ * typed_ahead.  A pty is then exclusive (tty_ioctl(4), TIOCEXCL) and stays so
+ * after its session: sshd gives it to everybody (0666) a moment before it
+ * closes it.  0 or ITM_ESYS. */
 int outer_evict(struct outer *o, int typed_ahead);
+/* The terminal goes on without us: its user may open it again. */
+void outer_share(int fd);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/brokerd/events.h"
+#include "agent/brokerd/outer.h"
 #include "agent/brokerd/peer.h"
 #include "agent/brokerd/utmp.h"
 #include "base/error.h"
@@ -119,6 +120,8 @@ static void give_back(struct session *s)
 	struct stat st;
 	if (!s->pty || fstat(s->outer, &st) != 0 || st.st_uid != s->table->recorder_uid)
 		return;
+	if (s->left_ms == 0)
+		outer_share(s->outer);
 	if (fchmod(s->outer, s->mode) != 0 || fchown(s->outer, s->owner, s->group) != 0)
 		log_error("giving a terminal back to uid %u: %s", (unsigned)s->owner, strerror(errno));
 }
