@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "format/block.h"
 #include "format/receipt.h"
+#include "format/removal.h"
 #include "store/segment.h"
 #include "store/spool.h"
 
@@ -160,6 +161,7 @@ static int store_unit(struct walk *w, const struct unit *u, uint64_t offset)
 {
 	struct fault fault = { 0 };
 	struct receipt receipt;
+	struct removal removal;
 	struct block block;
 	int r;
 
@@ -175,6 +177,11 @@ static int store_unit(struct walk *w, const struct unit *u, uint64_t offset)
 		r = receipt_decode(u->payload, u->len, &receipt, &fault);
 		if (r == 0)
 			return give(w, &receipt.host, u, offset);
+		break;
+	case UNIT_REMOVAL:
+		r = removal_decode(u->payload, u->len, &removal, &fault);
+		if (r == 0)
+			return give(w, &removal.host, u, offset);
 		break;
 	default:
 		r = hold(w, u, offset);

@@ -65,6 +65,7 @@ void unit_segment_encode(const struct segment_header *h, uint8_t out[SEGMENT_HEA
 	memcpy(out + 16, h->owner.bytes, ID_SIZE);
 	put_le(out + 32, h->number, 8);
 	put_le(out + 40, (uint64_t)h->wall_ns, 8);
+	put_le(out + 48, h->stands_for, 8);
 	put_le(out + 60, crc32c_update(0, out, 60), 4);
 }
 
@@ -85,6 +86,7 @@ int unit_segment_decode(const void *data, size_t len, struct segment_header *out
 	reader_copy(&r, h.owner.bytes, ID_SIZE);
 	h.number = reader_u64(&r);
 	h.wall_ns = (int64_t)reader_u64(&r);
+	h.stands_for = reader_u64(&r);
 	r.pos = 60;
 	if (reader_u32(&r) != crc32c_update(0, data, 60))
 		return error_fault(fault, ITM_ECRC, 60, "segment header's CRC32C does not match");

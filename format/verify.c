@@ -252,7 +252,8 @@ static int take_torn_note(struct verifier *v, const struct unit *u, const char *
 
 static int take(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
 {
-	if ((u->type == UNIT_CHUNK || u->type == UNIT_BLOCK || u->type == UNIT_FRAME) && u->version != 1)
+	if ((u->type == UNIT_CHUNK || u->type == UNIT_BLOCK || u->type == UNIT_FRAME ||
+	     u->type == UNIT_TOMBSTONE || u->type == UNIT_REMOVAL) && u->version != 1)
 		return verify_broken(v, origin, offset, "unit of a version this program does not know");
 	switch (u->type) {
 	case UNIT_FRAME: return verify_streams_frame(v, u, origin, offset);
@@ -261,6 +262,7 @@ static int take(struct verifier *v, const struct unit *u, const char *origin, ui
 	case UNIT_RECEIPT:
 	case UNIT_COUNTERSIGN: return take_receipt(v, u, origin, offset);
 	case UNIT_TOMBSTONE: return verify_streams_tombstone(v, u, origin, offset);
+	case UNIT_REMOVAL: return verify_streams_removal(v, u, origin, offset);
 	case UNIT_TORN: return take_torn_note(v, u, origin, offset);
 	}
 	return u->type & UNIT_MUST ? verify_broken(v, origin, offset, "unit of an unknown type") : 0;

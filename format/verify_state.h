@@ -12,6 +12,7 @@ enum {
 	VERIFY_RECENT_BLOCKS = 65536,   /* hashes kept for receipts and forks */
 	VERIFY_GENESES_MAX = 1024,
 	VERIFY_TORN_MAX = 64,
+	VERIFY_REMOVALS_MAX = 1 << 20,
 };
 
 struct stream; /* verify_streams.c */
@@ -29,7 +30,7 @@ struct verifier {
 	size_t digest_count;
 	bool digests_whole;            /* every pending chunk could be hashed */
 	struct stream *streams[1024];
-	size_t stream_count;
+	size_t stream_count, removal_count;
 	struct recent *recent;
 	struct genesis genesis[VERIFY_GENESES_MAX];
 	size_t genesis_count;
@@ -48,6 +49,8 @@ int verify_broken(struct verifier *v, const char *origin, uint64_t offset, const
 /* One unit each; ITM_ECRYPTO when it breaks the record. */
 int verify_streams_chunk(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
 int verify_streams_tombstone(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
+/* A removal whose signature holds: what it covers may be missing. */
+int verify_streams_removal(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
 int verify_streams_frame(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
 /* At the end: open tails, and a watched stream that is not there. */
 void verify_streams_judge(struct verifier *v);

@@ -8,6 +8,16 @@
 #include "format/block.h"
 #include "format/chunk.h"
 #include "format/frame.h"
+#include "format/removal.h"
+
+/* A removal that was declared. */
+struct declared {
+	struct declared *next;
+	struct id host;
+	uint64_t first, last;
+	uint8_t sections;              /* 0 = whole chunks */
+	char words[];
+};
 
 /* What is known of one stream. */
 struct stream {
@@ -16,6 +26,7 @@ struct stream {
 	uint64_t chunk, frame;         /* last numbers that chunks cover */
 	uint64_t seen_frame;           /* last frame unit seen */
 	bool ended;
+	struct declared *declared;
 	struct stream *next;
 };
 
@@ -44,10 +55,6 @@ static int walk_events(struct verifier *v, const struct chunk *c, struct record_
 {
 	struct record_event event;
 	int r;
-	for (size_t i = 0; i < c->section_count; i++) {
-		if (c->section[i].codec == CHUNK_DROPPED && judged(v, &c->stream))
-			verify_find(v, VERDICT_REDACTED, "a section of chunk %" PRIu64 " was dropped, as declared", c->number);
-	}
 	while ((r = record_cursor_next(cursor, &event, NULL)) > 0) {
 		if (event.kind != RECORD_GAP || !judged(v, &c->stream))
 			continue;
@@ -55,6 +62,70 @@ static int walk_events(struct verifier *v, const struct chunk *c, struct record_
 		verify_find(v, VERDICT_GAP, "the recorder declares a loss in chunk %" PRIu64, c->number);
 	}
 	return r;
+}
+
+/* Sections (or with 0 the whole chunk) are not here: says who declared that.
+ * Each section may have gone with a removal of its own. */
+static int judge_missing(struct verifier *v, const struct stream *s, uint64_t number, uint8_t sections,
+			 const char *origin, uint64_t offset)
+{
+	uint8_t left = sections;
+	bool found = false;
+	if (!judged(v, &s->id))
+		return 0;
+	for (const struct declared *d = s->declared; d != NULL; d = d->next) {
+		if (v->result.blocks > 0 && !id_equal(&d->host, &v->result.host))
+			continue;
+		if (number < d->first || number > d->last || (sections == 0 ? d->sections != 0 : !(left & d->sections)))
+			continue;
+		found = true;
+		left &= (uint8_t)~d->sections;
+		verify_find(v, VERDICT_REDACTED, "%s", d->words);
+		if (!v->trust.has_log)
+			verify_find(v, VERDICT_UNATTESTED, "no log key was given to check this against: %s", d->words);
+	}
+	if (found && left == 0)
+		return 0;
+	return verify_broken(v, origin, offset, sections == 0 ? "a chunk was removed and nobody declared it"
+			     : "a section was dropped and nobody declared it");
+}
+
+static int judge_sections(struct verifier *v, const struct stream *s, const struct chunk *c, const char *origin,
+			  uint64_t offset)
+{
+	uint8_t sections = 0;
+	for (size_t i = 0; i < c->section_count; i++)
+		if (c->section[i].codec == CHUNK_DROPPED)
+			sections |= (uint8_t)(1u << c->section[i].kind);
+	return sections != 0 ? judge_missing(v, s, c->number, sections, origin, offset) : 0;
+}
+
+static int declare(struct verifier *v, const struct removal *r)
+{
+	char words[VERIFY_DETAIL_SIZE];
+	struct stream *s = get_stream(v, &r->stream);
+	removal_words(r, words, sizeof words);
+	struct declared *d = s != NULL ? malloc(sizeof *d + strlen(words) + 1) : NULL;
+	if (d == NULL)
+		return ITM_ENOMEM;
+	*d = (struct declared){ .next = s->declared, .host = r->host, .first = r->first, .last = r->last, .sections = r->sections };
+	memcpy(d->words, words, strlen(words) + 1);
+	s->declared = d;
+	v->removal_count++;
+	return 0;
+}
+
+int verify_streams_removal(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
+{
+	struct fault fault;
+	struct removal removal;
+	if (removal_decode(u->payload, u->len, &removal, &fault) != 0)
+		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
+	if (removal_check(u->payload, u->len, v->trust.has_log ? v->trust.log : removal.log_key) != 0)
+		return verify_broken(v, origin, offset, "removal is not signed by the trusted log key");
+	if (v->removal_count == VERIFY_REMOVALS_MAX)
+		return verify_broken(v, origin, offset, "more removals than can be kept in mind");
+	return declare(v, &removal);
 }
 
 static const char *order_fault(const struct stream *s, const struct chunk *c)
@@ -109,6 +180,9 @@ int verify_streams_chunk(struct verifier *v, const struct unit *u, const char *o
 	if (wrong != NULL)
 		return verify_broken(v, origin, offset, wrong);
 	v->result.chunks++;
+	r = judge_sections(v, s, &c, origin, offset);
+	if (r != 0)
+		return r;
 	if (begins_mid_stream(v, s, &c)) {
 		v->digests_whole = false;
 		v->digest_count++;
@@ -147,14 +221,13 @@ int verify_streams_tombstone(struct verifier *v, const struct unit *u, const cha
 	struct stream *s = get_stream(v, &id);
 	if (s == NULL)
 		return ITM_ENOMEM;
-	if (v->digest_count == BLOCK_CHUNKS_MAX || number != s->chunk + 1 || frame < s->frame)
+	bool follows = number == s->chunk + 1 || (s->chunk == 0 && v->lost_context);
+	if (v->digest_count == BLOCK_CHUNKS_MAX || !follows || frame < s->frame)
 		return verify_broken(v, origin, offset, "tombstone stands out of its place");
 	memcpy(v->digests[v->digest_count++], digest, HASH_SIZE);
 	s->chunk = number;
 	s->frame = frame;
-	if (judged(v, &id))
-		verify_find(v, VERDICT_REDACTED, "chunk %" PRIu64 " was removed, as declared", number);
-	return 0;
+	return judge_missing(v, s, number, 0, origin, offset);
 }
 
 int verify_streams_frame(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
@@ -181,7 +254,7 @@ void verify_streams_judge(struct verifier *v)
 		for (const struct stream *s = v->streams[i]; s != NULL; s = s->next) {
 			if (!judged(v, &s->id))
 				continue;
-			watched_seen = true;
+			watched_seen |= s->chunk != 0 || s->seen_frame != 0 || v->lost_context;
 			if (s->seen_frame > s->frame)
 				verify_find(v, VERDICT_OPEN_TAIL, "frames after the last signed chunk are not signed yet");
 			else if (v->watching && !s->ended)
@@ -199,6 +272,11 @@ void verify_streams_free(struct verifier *v)
 			struct stream *s = v->streams[i];
 			v->streams[i] = s->next;
 			chunk_reader_free(s->reader);
+			while (s->declared != NULL) {
+				struct declared *d = s->declared;
+				s->declared = d->next;
+				free(d);
+			}
 			free(s);
 		}
 	}

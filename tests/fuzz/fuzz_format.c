@@ -10,6 +10,7 @@
 #include "format/frame.h"
 #include "format/meta.h"
 #include "format/receipt.h"
+#include "format/removal.h"
 #include "format/unit.h"
 #include "format/verify.h"
 
@@ -75,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct segment_header segment;
 	struct block block;
 	struct receipt receipt;
+	struct removal removal;
 	struct unit unit;
 	char text[64];
 
@@ -89,6 +91,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	case 'c': fuzz_chunk(data, len); break;
 	case 'b': block_decode(data, len, &block, NULL); break;
 	case 'r': receipt_decode(data, len, &receipt, NULL); break;
+	case 'x':
+		if (removal_decode(data, len, &removal, NULL) == 0)
+			removal_words(&removal, text, sizeof text);
+		break;
 	case 'f': fuzz_frame(data, len); break;
 	case 'm': meta_get((const char *)data, len, "user", 0, text, sizeof text); break;
 	case 'v': fuzz_verify(data, len); break;
