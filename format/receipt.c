@@ -29,6 +29,16 @@ static void signed_bytes(const struct receipt *r, uint8_t out[1 + RECEIPT_RECORD
 	buffer_free(&b);
 }
 
+int receipt_record(const struct receipt *r, uint8_t out[RECEIPT_RECORD_SIZE])
+{
+	uint8_t bytes[1 + RECEIPT_RECORD_SIZE];
+	signed_bytes(r, bytes);
+	if (bytes[0] != DOMAIN_RECEIPT)
+		return ITM_ENOMEM;
+	memcpy(out, bytes + 1, RECEIPT_RECORD_SIZE);
+	return 0;
+}
+
 int receipt_encode(struct buffer *b, struct receipt *r, const struct sign_key *log_key)
 {
 	uint8_t bytes[1 + RECEIPT_RECORD_SIZE];

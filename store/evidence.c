@@ -42,6 +42,8 @@ static const char *const evidence_schema[] = {
 	" boot_ns INTEGER NOT NULL, wall_ns INTEGER NOT NULL, duration_ms INTEGER NOT NULL,"
 	" flags INTEGER NOT NULL, shadow INTEGER NOT NULL);"
 	"CREATE UNIQUE INDEX chunk_stream ON chunk(stream, number) WHERE shadow = 0;"
+	"CREATE TABLE leaf(number INTEGER PRIMARY KEY, record BLOB NOT NULL);"
+	"CREATE TABLE act(leaf INTEGER PRIMARY KEY, hash BLOB NOT NULL);"
 	"CREATE TABLE event(row INTEGER PRIMARY KEY AUTOINCREMENT, wall_ns INTEGER NOT NULL, host BLOB,"
 	" kind TEXT NOT NULL, detail TEXT NOT NULL);",
 	NULL
@@ -72,6 +74,9 @@ static const char *const evidence_text[EVIDENCE_Q_COUNT] = {
 	[EVIDENCE_Q_STREAM_MOVE] = "UPDATE stream SET last_number = ?2, last_frame = ?3, flags = ?4 WHERE id = ?1",
 	[EVIDENCE_Q_SEGMENT_PUT] = "INSERT INTO segment VALUES(?1, ?2) ON CONFLICT(number) DO UPDATE SET committed = ?2",
 	[EVIDENCE_Q_SEGMENT_GET] = "SELECT committed FROM segment WHERE number = ?1",
+	[EVIDENCE_Q_LEAF_NEXT] = "SELECT coalesce(max(number), -1) + 1 FROM leaf",
+	[EVIDENCE_Q_LEAF_ADD] = "INSERT INTO leaf(number, record) VALUES(?1, ?2)",
+	[EVIDENCE_Q_ACT_ADD] = "INSERT INTO act(leaf, hash) VALUES(?1, ?2)",
 	[EVIDENCE_Q_EVENT_ADD] = "INSERT INTO event(wall_ns, host, kind, detail) VALUES(?1, ?2, ?3, ?4)",
 };
 
@@ -98,7 +103,7 @@ void evidence_segment_path(const struct evidence *e, uint64_t number, char out[E
 
 static int evidence_make_dirs(const struct evidence *e)
 {
-	static const char *const names[] = { "segments", "tail", "quarantine" };
+	static const char *const names[] = { "segments", "tail", "quarantine", "log", "log/acts" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char path[EVIDENCE_PATH_SIZE];
 		snprintf(path, sizeof path, "%.*s/%s", EVIDENCE_DIR_MAX, e->dir, names[i]);

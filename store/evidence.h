@@ -5,6 +5,7 @@
  * store/segments/<16 hex>.itm    64 MiB each: groups chunk*, block, receipt
  * store/tail/<host>/<stream>     frames not yet in a chunk (not evidence)
  * store/quarantine/              second blocks of a number, broken input
+ * store/log/                     the central log: tiles, checkpoint, acts (log.h)
  * store/hosts/                   enrolled hosts, written by root (enroll.h)
  * store/evidence.db              where everything is; tables in evidence.c
  *
@@ -109,6 +110,17 @@ int evidence_segments(struct evidence *e, int (*each)(void *context, const struc
  * block of that hash.  countersign is left empty when there is none. */
 int evidence_receipt(struct evidence *e, const struct id *host, uint64_t sequence,
 		     const uint8_t block_hash[HASH_SIZE], struct buffer *receipt, struct buffer *countersign);
+
+/* The central log's leaves (receipt.h): numbered from 0, in the order of their
+ * commit; between begin and commit. */
+enum { EVIDENCE_RECORD_SIZE = 112 };
+int evidence_leaf_put(struct evidence *e, const uint8_t record[EVIDENCE_RECORD_SIZE], uint64_t *number);
+/* A person's act (act.h): its text goes to store/log/acts/<hash>.act, durable,
+ * and its leaf into the batch. */
+int evidence_act_put(struct evidence *e, const void *text, size_t len, int64_t wall_ns, uint64_t *number);
+/* Acts from leaf `from` on; text is NULL when its file is gone or changed. */
+struct evidence_act { uint64_t leaf; uint8_t hash[HASH_SIZE]; const uint8_t *text; size_t len; };
+int evidence_acts(struct evidence *e, uint64_t from, int (*each)(void *context, const struct evidence_act *a), void *context);
 
 /* Readers.  each returns 0 to go on, anything else stops and is returned. */
 typedef int evidence_each_chunk(void *context, const struct evidence_chunk *c);

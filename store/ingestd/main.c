@@ -19,6 +19,7 @@
 #include "local/settings.h"
 #include "local/supervisor.h"
 #include "store/enroll.h"
+#include "store/ingestd/auditor.h"
 #include "store/ingestd/serve.h"
 
 enum { INGESTD_PATH_SIZE = 320, INGESTD_WORDS = 512 };
@@ -81,6 +82,9 @@ static int ingestd_acquire(struct ingestd *d, const char *config)
 		log_error("listen %s: %s", s->listen, error_text(d->serve.listen_fd));
 		return EX_OSERR;
 	}
+	d->serve.audit_fd = auditor_listen(s->run);
+	if (d->serve.audit_fd < 0)
+		return EX_OSERR;
 	d->serve.log_key = &d->log_key;
 	d->serve.control_fd = control != NULL ? SUPERVISOR_CONTROL_FD : -1;
 	d->serve.signal_fd = ingestd_signals();
@@ -118,7 +122,7 @@ static int ingestd_open(struct ingestd *d)
 int main(int argc, char **argv)
 {
 	const char *config = PATHS_SERVER_CONF;
-	struct ingestd d = { .serve = { .listen_fd = -1, .control_fd = -1, .signal_fd = -1 } };
+	struct ingestd d = { .serve = { .listen_fd = -1, .audit_fd = -1, .control_fd = -1, .signal_fd = -1 } };
 	int option;
 	log_open("itm-ingestd", 1);
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {

@@ -15,12 +15,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "local/supervisor.h"
+#include "store/ingestd/auditor.h"
 
 enum { SERVE_TICK_MS = 1000, SERVE_BACKLOG = 128, SERVE_ACCEPTS = 64, SERVE_FIXED = 3 };
 
 struct serve {
 	const struct serve_config *config;
 	struct peer_service service;
+	struct auditor *auditor;
 	struct peer *peers[SERVE_PEERS_MAX];
 	size_t count;
 	int reserve;                 /* given up to get rid of a connection when descriptors run out */
@@ -142,7 +144,8 @@ static void serve_accept(struct serve *s, uint64_t now_ms)
 
 /* One turn */
 
-static void serve_work(struct serve *s, const struct pollfd *fds, size_t polled, uint64_t now_ms)
+static void serve_work(struct serve *s, const struct pollfd *fds, size_t polled, const struct pollfd *audit,
+		       size_t audit_count, uint64_t now_ms)
 {
 	bool keep[SERVE_PEERS_MAX];
 	s->service.batch = false;
@@ -152,12 +155,15 @@ static void serve_work(struct serve *s, const struct pollfd *fds, size_t polled,
 		if (revents != 0 || peer_ready(s->peers[i]))
 			keep[i] = peer_work(s->peers[i], &s->service, revents, now_ms);
 	}
+	auditor_work(s->auditor, audit, audit_count, &s->service.batch, now_ms);
 	bool stored = true;
 	if (s->service.batch && evidence_commit(s->service.evidence) != 0) {
 		stored = false;
 		s->commits_failed++;
 		intake_forget(s->service.intake);
 	}
+	auditor_committed(s->auditor, stored);
+	auditor_logged(s->auditor, UINT64_MAX, "");
 	for (size_t i = polled; i-- > 0; )
 		if (!keep[i] || !peer_committed(s->peers[i], stored, now_ms))
 			serve_remove(s, i);
@@ -183,6 +189,7 @@ static void serve_tick(struct serve *s, uint64_t now_ms)
 		return;
 	s->tick_ms = now_ms;
 	serve_replace(s);
+	auditor_tick(s->auditor, now_ms);
 	evidence_host_import(s->service.evidence);
 	for (size_t i = s->count; i-- > 0; )
 		if (!peer_tick(s->peers[i], &s->service, now_ms))
@@ -206,7 +213,7 @@ static void serve_control(struct serve *s)
 
 static int serve_turn(struct serve *s)
 {
-	struct pollfd fds[SERVE_FIXED + SERVE_PEERS_MAX] = {
+	struct pollfd fds[SERVE_FIXED + SERVE_PEERS_MAX + AUDITOR_FDS] = {
 		{ .fd = s->config->listen_fd, .events = POLLIN },
 		{ .fd = s->config->control_fd, .events = POLLIN },
 		{ .fd = s->config->signal_fd, .events = POLLIN },
@@ -218,10 +225,12 @@ static int serve_turn(struct serve *s)
 		if (peer_ready(s->peers[i]))
 			timeout = 0;
 	}
-	if (poll(fds, SERVE_FIXED + polled, timeout) < 0)
+	struct pollfd *audit = fds + SERVE_FIXED + polled;
+	size_t audit_count = auditor_fds(s->auditor, audit);
+	if (poll(fds, SERVE_FIXED + polled + audit_count, timeout) < 0)
 		return errno == EINTR ? 0 : ITM_ESYS;
 	uint64_t now_ms = serve_now();
-	serve_work(s, fds + SERVE_FIXED, polled, now_ms);
+	serve_work(s, fds + SERVE_FIXED, polled, audit, audit_count, now_ms);
 	if (fds[0].revents != 0)
 		serve_accept(s, now_ms);
 	if (fds[1].revents != 0)
@@ -241,12 +250,14 @@ int serve_run(const struct serve_config *config)
 	s->service.evidence = config->evidence;
 	s->service.server = config->server;
 	s->service.intake = intake_new(config->evidence, &config->server, config->log_key);
+	s->auditor = auditor_new(config->audit_fd, config->evidence);
 	s->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int rc = s->service.intake != NULL ? 0 : ITM_ENOMEM;
+	int rc = s->service.intake != NULL && s->auditor != NULL ? 0 : ITM_ENOMEM;
 	while (rc == 0 && !s->stop)
 		rc = serve_turn(s);
 	while (s->count > 0)
 		serve_remove(s, s->count - 1);
+	auditor_free(s->auditor);
 	intake_free(s->service.intake);
 	if (s->reserve >= 0)
 		close(s->reserve);

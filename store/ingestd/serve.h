@@ -9,6 +9,7 @@ enum { SERVE_PEERS_MAX = 512 };
 
 struct serve_config {
 	int listen_fd;
+	int audit_fd;                /* the audit door (auditor.h); -1 = none */
 	int control_fd;              /* the supervisor's socket; -1 = none */
 	int signal_fd;               /* readable: stop */
 	struct tls_context *tls;
