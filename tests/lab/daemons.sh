@@ -16,7 +16,15 @@ daemons_start() {
 	wait_for_path /run/itm/shell.sock 10 || { cat "$LAB"/*.log >&2; return 1; }
 }
 
+server_stop() {
+	[ -n "$server_pid" ] || return 0
+	kill -TERM $server_pid
+	wait $server_pid || true
+	server_pid=''
+}
+
 daemons_stop() {
-	kill -TERM $agentd_pid $server_pid
-	wait $agentd_pid $server_pid || true
+	kill -TERM $agentd_pid
+	wait $agentd_pid || true
+	server_stop
 }
