@@ -8,18 +8,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/listing.h"
 #include "cli/startup.h"
 #include "format/meta.h"
 #include "store/hostnote.h"
 #include "store/source.h"
-#include "terminal/text.h"
-#include "view/catalog.h"
-#include "view/locate.h"
-#include "view/say.h"
-#include "view/table.h"
 #include "view/when.h"
-
-static const char *const program = "itm events";
 
 enum { SPOOL_EVENTS_MAX = 65536, SHORT_ID = 12, WORDS_MAX = 2048 };
 
@@ -62,13 +56,6 @@ static const struct table_column columns[] = {
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
-struct list {
-	struct table *table;
-	struct buffer text;
-	uint64_t count;
-	bool as_json;
-};
-
 /* What a person wants to know of a note, in this order. */
 static void put_words(const struct index_event *e, char *out, size_t size)
 {
@@ -95,7 +82,7 @@ static void put_words(const struct index_event *e, char *out, size_t size)
 	}
 }
 
-static int add_row(struct list *list, const struct index_event *e)
+static int add_row(struct listing *list, const struct index_event *e)
 {
 	char when[WHEN_TEXT_SIZE], words[WORDS_MAX];
 	const char *row[COLUMNS] = { when, e->hostname, e->kind, e->user, words };
@@ -174,13 +161,11 @@ static void put_note(struct json *j, const struct index_event *e)
 	json_object_end(j);
 }
 
-static int add_json(struct list *list, const struct index_event *e)
+static int add_json(struct listing *list, const struct index_event *e)
 {
 	struct json j;
 	char time[CLOCK_TEXT_SIZE];
 
-	if (list->count > 1)
-		buffer_put_text(&list->text, ",\n ");
 	clock_format(e->wall_ns, time);
 	json_init(&j, &list->text);
 	json_object(&j);
@@ -202,16 +187,15 @@ static int add_json(struct list *list, const struct index_event *e)
 	json_bool(&j, !e->provisional);
 	put_note(&j, e);
 	json_object_end(&j);
-	fwrite(list->text.data, 1, list->text.len, stdout);
-	buffer_clear(&list->text);
+	listing_print(list);
 	return json_result(&j);
 }
 
 static int add(void *context, const struct index_event *e)
 {
-	struct list *list = context;
+	struct listing *list = context;
 
-	list->count++;
+	listing_row(list);
 	return list->as_json ? add_json(list, e) : add_row(list, e);
 }
 
@@ -282,22 +266,15 @@ static int newest_first(const void *a, const void *b)
 	return (x->number < y->number) - (x->number > y->number);
 }
 
-static int from_spool(const struct places *places, const struct index_event_filter *filter, struct list *list,
-		      char *error)
+static int from_spool(struct listing *list, const char *dir, const struct catalog *c)
 {
-	struct catalog c;
+	const struct index_event_filter *filter = list->filter;
 	struct gathered g = { 0 };
-	int r = catalog_read(&c, places->agent.spool);
+	int r = 0;
 
-	if (r != 0) {
-		snprintf(error, LOCATE_ERROR_SIZE, r == ITM_ENOENT ?
-			 "no spool at %.200s: is the agent on this machine? try --spool DIR" :
-			 "cannot read the spool at %.200s", places->agent.spool);
-		return r;
-	}
-	for (size_t i = 0; i < c.count && r == 0; i++)
-		if (strcmp(c.sessions[i].mode, "host") == 0)
-			r = gather_stream(&g, places->agent.spool, &c.sessions[i], filter);
+	for (size_t i = 0; i < c->count && r == 0; i++)
+		if (strcmp(c->sessions[i].mode, "host") == 0)
+			r = gather_stream(&g, dir, &c->sessions[i], filter);
 	if (g.count > 1)
 		qsort(g.events, g.count, sizeof(*g.events), newest_first);
 	for (size_t i = 0; i < g.count && i < filter->limit && r == 0; i++)
@@ -305,90 +282,34 @@ static int from_spool(const struct places *places, const struct index_event_filt
 	for (size_t i = 0; i < g.count; i++)
 		free((void *)(uintptr_t)g.events[i].text);
 	free(g.events);
-	catalog_free(&c);
-	if (r != 0)
-		snprintf(error, LOCATE_ERROR_SIZE, "cannot read the events in %.200s: %s", places->agent.spool,
-			 error_text(r));
 	return r;
 }
 
-static int from_index(const struct places *places, const struct index_event_filter *filter, struct list *list,
-		      char *error)
+static int from_index(struct listing *list, struct index *index)
 {
-	int r = 0;
-	struct index *index = index_open(places->server.index, false, &r);
-
-	if (index == NULL) {
-		if (!places_is_store(places->server.store) && places_is_spool(places->agent.spool))
-			return from_spool(places, filter, list, error);
-		locate_explain(places, r, error);
-		return r;
-	}
-	r = index_events(index, filter, add, list);
-	index_close(index);
-	if (r != 0)
-		snprintf(error, LOCATE_ERROR_SIZE, "cannot read the index at %.200s: %s",
-			 places->server.index, error_text(r));
-	return r;
-}
-
-/* ---- the command ---- */
-
-static int parse_time(const char *option, const char *text, int64_t *wall_ns)
-{
-	if (text == NULL || clock_parse(text, wall_ns) == 0)
-		return 0;
-	say_error(program, "--%s %s: not a time: use 2026-11-23 or 2026-11-23T18:00:05 (UTC)", option, text);
-	return ITM_EFORMAT;
-}
-
-static int list_all(const struct places *places, const struct index_event_filter *filter, struct list *list)
-{
-	char error[LOCATE_ERROR_SIZE];
-	int r;
-
-	if (list->as_json)
-		printf("[");
-	r = (places->use_spool ? from_spool : from_index)(places, filter, list, error);
-	if (list->as_json)
-		printf("]\n");
-	if (r != 0) {
-		say_error(program, "%s", error);
-		return say_status(r);
-	}
-	if (!list->as_json && list->count == 0)
-		fprintf(stderr, "no event matches\n");
-	else if (!list->as_json)
-		table_print(list->table, table_terminal_width(), stdout);
-	return 0;
+	return index_events(index, list->filter, add, list);
 }
 
 static int run(int argc, char **argv)
 {
 	struct events_options options = { .limit = 100 };
 	struct index_event_filter filter = { 0 };
+	struct listing list = { .program = "itm events", .nothing = "no event matches", .filter = &filter,
+				.from_index = from_index, .from_spool = from_spool };
 	struct places places;
-	struct list list = { 0 };
 	int status;
 
 	if (startup_parse(&command, &argc, argv, &options, &options.places, &places, &status) != 0)
 		return status;
-	if (parse_time("after", options.after, &filter.after_wall_ns) != 0 ||
-	    parse_time("before", options.before, &filter.before_wall_ns) != 0)
+	if (listing_time(&list, "after", options.after, &filter.after_wall_ns) != 0 ||
+	    listing_time(&list, "before", options.before, &filter.before_wall_ns) != 0)
 		return EX_USAGE;
 	filter.user = options.user;
 	filter.host = options.host;
 	filter.kind = options.event;
 	filter.limit = options.limit;
 	list.as_json = options.json;
-	list.table = table_new(columns, COLUMNS);
-	if (list.table == NULL)
-		return EX_OSERR;
-	buffer_init(&list.text, 1 << 20);
-	status = list_all(&places, &filter, &list);
-	buffer_free(&list.text);
-	table_free(list.table);
-	return say_finish(program, status);
+	return listing_run(&list, &places, columns, COLUMNS);
 }
 
 const struct command events_command = { "events", &command, run };

@@ -1,23 +1,11 @@
 /* itm sessions: lists them, newest first. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/error.h"
 #include "cli/command.h"
+#include "cli/listing.h"
 #include "cli/startup.h"
-#include "terminal/text.h"
-#include "view/catalog.h"
-#include "view/locate.h"
-#include "view/say.h"
-#include "view/table.h"
 #include "view/when.h"
-
-static const char *const program = "itm sessions";
 
 struct sessions_options {
 	struct places_options places;
@@ -63,14 +51,6 @@ static const struct table_column columns[] = {
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
-struct list {
-	struct buffer text;
-	struct json json;
-	struct table *table;
-	uint64_t count;
-	bool as_json;
-};
-
 static void state_of(const struct index_session *s, char *out, size_t size)
 {
 	int status = s->exit_status;
@@ -85,7 +65,7 @@ static void state_of(const struct index_session *s, char *out, size_t size)
 		snprintf(out, size, "exit %d", status >> 8 & 0xff);
 }
 
-static int add_row(struct list *list, const struct index_session *s)
+static int add_row(struct listing *list, const struct index_session *s)
 {
 	char id[ID_TEXT_SIZE], start[WHEN_TEXT_SIZE], length[WHEN_TEXT_SIZE], state[32];
 	const char *row[COLUMNS];
@@ -107,107 +87,50 @@ static int add_row(struct list *list, const struct index_session *s)
 
 static int add(void *context, const struct index_session *s)
 {
-	struct list *list = context;
+	struct listing *list = context;
+	struct json json;
 
-	list->count++;
+	listing_row(list);
 	if (!list->as_json)
 		return add_row(list, s);
-	if (list->count > 1)
-		buffer_put_text(&list->text, ",\n ");
-	json_init(&list->json, &list->text);
-	json_object(&list->json);
-	startup_json_session(&list->json, s);
-	json_object_end(&list->json);
-	fwrite(list->text.data, 1, list->text.len, stdout);
-	buffer_clear(&list->text);
-	return json_result(&list->json);
+	json_init(&json, &list->text);
+	json_object(&json);
+	startup_json_session(&json, s);
+	json_object_end(&json);
+	listing_print(list);
+	return json_result(&json);
 }
 
-static int from_spool(const struct places *places, const struct index_filter *filter, struct list *list,
-		      char *error)
+static int from_spool(struct listing *list, const char *dir, const struct catalog *c)
 {
-	struct catalog c;
-	uint64_t taken = 0;
-	size_t i;
-	int r = catalog_read(&c, places->agent.spool);
-
-	if (r != 0) {
-		snprintf(error, LOCATE_ERROR_SIZE, r == ITM_ENOENT ?
-			 "no spool at %.200s: is the agent on this machine? try --spool DIR" :
-			 "cannot read the spool at %.200s", places->agent.spool);
-		return r;
-	}
-	for (i = 0; i < c.count && taken < filter->limit && r == 0; i++) {
-		if (!catalog_matches(&c.sessions[i], filter))
-			continue;
-		taken++;
-		r = add(list, &c.sessions[i]);
-	}
-	catalog_free(&c);
-	return r;
-}
-
-static int from_index(const struct places *places, const struct index_filter *filter, struct list *list,
-		      char *error)
-{
+	const struct index_filter *filter = list->filter;
 	int r = 0;
-	struct index *index = index_open(places->server.index, false, &r);
 
-	if (index == NULL) {
-		if (!places_is_store(places->server.store) && places_is_spool(places->agent.spool))
-			return from_spool(places, filter, list, error);
-		locate_explain(places, r, error);
-		return r;
-	}
-	r = index_sessions(index, filter, add, list);
-	index_close(index);
-	if (r != 0)
-		snprintf(error, LOCATE_ERROR_SIZE, "cannot read the index at %.200s: %s",
-			 places->server.index, error_text(r));
+	(void)dir;
+	for (size_t i = 0; i < c->count && list->count < filter->limit && r == 0; i++)
+		if (catalog_matches(&c->sessions[i], filter))
+			r = add(list, &c->sessions[i]);
 	return r;
 }
 
-static int parse_time(const char *option, const char *text, int64_t *wall_ns)
+static int from_index(struct listing *list, struct index *index)
 {
-	if (text == NULL || clock_parse(text, wall_ns) == 0)
-		return 0;
-	say_error(program, "--%s %s: not a time: use 2026-11-23 or 2026-11-23T18:00:05 (UTC)", option, text);
-	return ITM_EFORMAT;
-}
-
-static int list_all(const struct places *places, const struct index_filter *filter, struct list *list)
-{
-	char error[LOCATE_ERROR_SIZE];
-	int r;
-
-	if (list->as_json)
-		printf("[");
-	r = (places->use_spool ? from_spool : from_index)(places, filter, list, error);
-	if (list->as_json)
-		printf("]\n");
-	if (r != 0) {
-		say_error(program, "%s", error);
-		return say_status(r);
-	}
-	if (!list->as_json && list->count == 0)
-		fprintf(stderr, "no session matches\n");
-	else if (!list->as_json)
-		table_print(list->table, table_terminal_width(), stdout);
-	return 0;
+	return index_sessions(index, list->filter, add, list);
 }
 
 static int run(int argc, char **argv)
 {
 	struct sessions_options options = { .limit = 100 };
 	struct index_filter filter = { 0 };
+	struct listing list = { .program = "itm sessions", .nothing = "no session matches", .filter = &filter,
+				.from_index = from_index, .from_spool = from_spool };
 	struct places places;
-	struct list list = { 0 };
 	int status;
 
 	if (startup_parse(&command, &argc, argv, &options, &options.places, &places, &status) != 0)
 		return status;
-	if (parse_time("after", options.after, &filter.after_wall_ns) != 0 ||
-	    parse_time("before", options.before, &filter.before_wall_ns) != 0)
+	if (listing_time(&list, "after", options.after, &filter.after_wall_ns) != 0 ||
+	    listing_time(&list, "before", options.before, &filter.before_wall_ns) != 0)
 		return EX_USAGE;
 	filter.user = options.user;
 	filter.host = options.host;
@@ -216,14 +139,7 @@ static int run(int argc, char **argv)
 	filter.all = options.all;
 	filter.limit = options.limit;
 	list.as_json = options.json;
-	list.table = table_new(columns, COLUMNS);
-	if (list.table == NULL)
-		return EX_OSERR;
-	buffer_init(&list.text, 1 << 20);
-	status = list_all(&places, &filter, &list);
-	buffer_free(&list.text);
-	table_free(list.table);
-	return say_finish(program, status);
+	return listing_run(&list, &places, columns, COLUMNS);
 }
 
 const struct command sessions_command = { "sessions", &command, run };
