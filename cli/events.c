@@ -10,12 +10,12 @@
 #include "cli/command.h"
 #include "cli/listing.h"
 #include "cli/startup.h"
-#include "format/meta.h"
 #include "store/hostnote.h"
 #include "store/source.h"
+#include "view/notes.h"
 #include "view/when.h"
 
-enum { SPOOL_EVENTS_MAX = 65536, SHORT_ID = 12, WORDS_MAX = 2048 };
+enum { SPOOL_EVENTS_MAX = 65536, WORDS_MAX = 2048 };
 
 struct events_options {
 	struct places_options places;
@@ -56,39 +56,13 @@ static const struct table_column columns[] = {
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
-/* What a person wants to know of a note, in this order. */
-static void put_words(const struct index_event *e, char *out, size_t size)
-{
-	static const char *const keys[] = { "reason", "service", "rhost", "tty", "shells", "seconds", "count",
-					    "accounts", "pid" };
-	char value[256];
-	size_t used = 0;
-	int n;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (meta_get(e->text, e->text_len, keys[i], 0, value, sizeof(value)) <= 0)
-			continue;
-		n = snprintf(out + used, size - used, "%s%s%s%s", used > 0 ? ", " : "", i > 0 ? keys[i] : "",
-			     i > 0 ? " " : "", value);
-		if (n < 0 || (size_t)n >= size - used)
-			return;
-		used += (size_t)n;
-	}
-	if (!id_is_zero(&e->about)) {
-		char id[ID_TEXT_SIZE];
-		id_format(&e->about, id);
-		snprintf(out + used, size - used, "%ssession %.*s", used > 0 ? ", " : "", SHORT_ID, id);
-	}
-}
-
 static int add_row(struct listing *list, const struct index_event *e)
 {
 	char when[WHEN_TEXT_SIZE], words[WORDS_MAX];
 	const char *row[COLUMNS] = { when, e->hostname, e->kind, e->user, words };
 
 	when_format_wall(e->wall_ns, when);
-	put_words(e, words, sizeof(words));
+	notes_words(e, words, sizeof(words));
 	return table_add(list->table, row);
 }
 
@@ -99,66 +73,6 @@ static void put_id(struct json *j, const char *key, const struct id *id)
 	id_format(id, text);
 	json_key(j, key);
 	json_text(j, id_is_zero(id) ? NULL : text);
-}
-
-/* Whether the line at `at` is the first of its key: a key said twice (argv) is
- * one array. */
-static bool is_first(const struct index_event *e, size_t at, const char *key, size_t key_len)
-{
-	size_t pos = 0;
-
-	while (pos < at) {
-		const char *end = memchr(e->text + pos, '\n', e->text_len - pos);
-		if (e->text_len - pos > key_len && memcmp(e->text + pos, key, key_len) == 0 &&
-		    e->text[pos + key_len] == '=')
-			return false;
-		if (end == NULL)
-			break;
-		pos = (size_t)(end - e->text) + 1;
-	}
-	return true;
-}
-
-static void put_values(struct json *j, const struct index_event *e, const char *key)
-{
-	static char value[META_MAX];
-	bool many = meta_get(e->text, e->text_len, key, 1, value, sizeof(value)) != ITM_ENOENT;
-	int len;
-
-	json_key(j, key);
-	if (many)
-		json_array(j);
-	for (size_t n = 0; n == 0 || many; n++) {
-		len = meta_get(e->text, e->text_len, key, n, value, sizeof(value));
-		if (len == ITM_ENOENT)
-			break;
-		json_bytes(j, value, len > 0 ? (size_t)len : 0);
-	}
-	if (many)
-		json_array_end(j);
-}
-
-static void put_note(struct json *j, const struct index_event *e)
-{
-	char key[64];
-	size_t pos = 0;
-
-	json_key(j, "note");
-	json_object(j);
-	while (pos < e->text_len) {
-		const char *line = e->text + pos;
-		const char *end = memchr(line, '\n', e->text_len - pos);
-		size_t len = end != NULL ? (size_t)(end - line) : e->text_len - pos;
-		const char *equals = memchr(line, '=', len);
-		size_t key_len = equals != NULL ? (size_t)(equals - line) : 0;
-		if (key_len > 0 && key_len < sizeof(key) && is_first(e, pos, line, key_len)) {
-			memcpy(key, line, key_len);
-			key[key_len] = '\0';
-			put_values(j, e, key);
-		}
-		pos += len + 1;
-	}
-	json_object_end(j);
 }
 
 static int add_json(struct listing *list, const struct index_event *e)
@@ -185,7 +99,8 @@ static int add_json(struct listing *list, const struct index_event *e)
 	json_uint(&j, e->number);
 	json_key(&j, "sealed");
 	json_bool(&j, !e->provisional);
-	put_note(&j, e);
+	json_key(&j, "note");
+	notes_json(&j, e);
 	json_object_end(&j);
 	listing_print(list);
 	return json_result(&j);

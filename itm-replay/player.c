@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "itm-replay/finder.h"
+#include "view/notes.h"
+#include "view/when.h"
 
 enum {
 	/* Work done before the viewer gets a word in again. */
@@ -14,6 +16,7 @@ enum {
 	SLICE_EVENTS = 20000,
 	SLICE_FIND_EVENTS = 500,  /* each looks at the whole screen */
 	WORDS_US = 4000000,       /* how long a message stays while it plays */
+	NOTE_MAX = 1 << 16,       /* bytes of a host's event in words */
 	BROKEN_MAX = 10000,       /* a source that only fails must not hold us for ever */
 };
 
@@ -102,6 +105,20 @@ static void feed_output(struct player *p, const uint8_t *data, size_t len)
 		vt_feed(p->vt, data + from, len - from);
 }
 
+/* What happened on a host is a line of its own, as a transcript has it. */
+static void feed_note(struct player *p, const struct source_event *event)
+{
+	char when[WHEN_TEXT_SIZE];
+	struct buffer line;
+
+	buffer_init(&line, NOTE_MAX);
+	when_format_wall(event->wall_ns, when);
+	if (buffer_printf(&line, "%s  ", when) == 0 && notes_line(&event->event, event->wall_ns, &line) == 0 &&
+	    buffer_put_text(&line, "\r\n") == 0)
+		vt_feed(p->vt, line.data, line.len);
+	buffer_free(&line);
+}
+
 static void feed_exit(struct player *p, uint64_t status)
 {
 	p->exited = true;
@@ -130,6 +147,9 @@ static size_t feed(struct player *p)
 			vt_resize(p->vt, p->head.columns, p->head.rows);
 		}
 		break;
+	case RECORD_NOTE:
+		feed_note(p, &p->next);
+		break;
 	case RECORD_EXIT:
 		feed_exit(p, e->code);
 		break;
@@ -151,7 +171,7 @@ static size_t feed(struct player *p)
 static bool shows(const struct record_event *e)
 {
 	return ((e->kind == RECORD_OUT || e->kind == RECORD_ERR) && e->len > 0) ||
-	       e->kind == RECORD_RESIZE;
+	       e->kind == RECORD_RESIZE || e->kind == RECORD_NOTE;
 }
 
 static void rewind_all(struct player *p)

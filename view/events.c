@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "store/hostnote.h"
+#include "view/notes.h"
 
 /* The format has no state; open must give something to hold. */
 static void *events_open(bool raw)
@@ -26,6 +28,20 @@ static int put_common(struct json *j, const struct source_event *event)
 	return json_result(j);
 }
 
+/* What happened on a host, key by key.  False: the note is of another kind. */
+static bool put_happening(struct json *j, const struct source_event *event)
+{
+	struct index_event e = { 0 };
+
+	if (hostnote_read(&event->event, event->wall_ns, &e) != 0)
+		return false;
+	json_key(j, "event");
+	json_text(j, e.kind);
+	json_key(j, "note");
+	notes_json(j, &e);
+	return true;
+}
+
 static int events_event(void *state, const struct source_event *event, struct buffer *out)
 {
 	const struct record_event *e = &event->event;
@@ -41,10 +57,10 @@ static int events_event(void *state, const struct source_event *event, struct bu
 		json_uint(&j, e->code >> 16);
 		json_key(&j, "rows");
 		json_uint(&j, e->code & 0xffff);
-	} else if (e->data != NULL) {
+	} else if (!put_happening(&j, event) && e->data != NULL) {
 		json_key(&j, "data");
 		json_bytes(&j, e->data, e->len);
-	} else {
+	} else if (e->data == NULL) {
 		json_key(&j, "code");
 		json_uint(&j, e->code);
 	}

@@ -9,6 +9,7 @@
 #include "terminal/text.h"
 #include "terminal/vt.h"
 #include "view/head.h"
+#include "view/notes.h"
 #include "view/row.h"
 #include "view/when.h"
 
@@ -162,10 +163,12 @@ static void put_head(struct transcript *t, int64_t wall_ns, const struct record_
 	if (t->begun)
 		return;
 	t->begun = true;
+	bool is_host = strcmp(t->head.mode, "host") == 0;
 	buffer_init(&words, NOTE_MAX);
-	fail(t, buffer_put_text(&words, "session of "));
+	fail(t, buffer_put_text(&words, is_host ? "events of host " : "session of "));
 	fail(t, text_escape(&words, t->head.user, strlen(t->head.user)));
-	fail(t, buffer_put_u8(&words, '@'));
+	if (!is_host)
+		fail(t, buffer_put_u8(&words, '@'));
 	fail(t, text_escape(&words, t->head.hostname, strlen(t->head.hostname)));
 	if (t->head.service[0] != '\0') {
 		fail(t, buffer_put_text(&words, " by "));
@@ -190,12 +193,15 @@ static void put_marker(struct transcript *t, int64_t wall_ns, const struct recor
 	buffer_free(&words);
 }
 
-static void put_file(struct transcript *t, int64_t wall_ns, const struct record_event *e)
+/* A file of a transfer, or what happened on a host. */
+static void put_happening(struct transcript *t, int64_t wall_ns, const struct record_event *e)
 {
 	struct buffer words;
 
 	buffer_init(&words, NOTE_MAX);
 	int r = e->data != NULL ? filenote_put(&words, e->data, e->len) : ITM_ENOENT;
+	if (r == ITM_ENOENT)
+		r = notes_line(e, wall_ns, &words);
 	if (r == 0 && buffer_text(&words) != NULL) {
 		put_screen(t);
 		put_note(t, wall_ns, buffer_text(&words));
@@ -265,7 +271,7 @@ static int transcript_event(void *state, const struct source_event *event, struc
 		put_marker(t, event->wall_ns, e);
 		break;
 	case RECORD_NOTE:
-		put_file(t, event->wall_ns, e);
+		put_happening(t, event->wall_ns, e);
 		break;
 	default:
 		put_numbers(t, event->wall_ns, e);

@@ -49,6 +49,14 @@ static void set_shell_variable(const char *shell)
 	replace_variable(text, 5);
 }
 
+/* mosh-server starts $SHELL on a terminal of its own, and what is shown there
+ * goes past us by UDP: that shell has to be us again. */
+static bool starts_mosh(char *const *argv)
+{
+	return argv[0] != NULL && argv[1] != NULL && strcmp(argv[1], "-c") == 0 && argv[2] != NULL &&
+	       strstr(argv[2], "mosh-server") != NULL;
+}
+
 /* `sudo -i` names the login shell, which it takes for us. */
 static void set_sudo_variable(const char *shell)
 {
@@ -97,7 +105,7 @@ void program_exec(const struct answer *a, char **argv, const struct program_sign
 	if (argv[0] == NULL)
 		argv = no_arguments;
 	argv[0] = name_of(shell, argv[0] != NULL && argv[0][0] == '-');
-	set_shell_variable(shell);
+	set_shell_variable(starts_mosh(argv) ? ITM_LIBEXECDIR "/itm-shell" : shell);
 	set_sudo_variable(shell);
 	restore_signals(saved);
 	execv(shell, argv);

@@ -1,12 +1,13 @@
 """What happens on a host beside the sessions: logins, forwarding, refusals and
 restarts are events of the host's own stream."""
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import time
 
-from lab import (DAEMONS, SPOOL, SSH, Failure, check, equal, gone, itm, listed, login, pids, run, sessions, ssh,
+from lab import (DAEMONS, SPOOL, SSH, Failure, Terminal, check, equal, gone, itm, listed, login, pids, run, sessions, ssh,
                  verify, wait_for)
 
 CONTROL = "/run/lab/events.control"
@@ -201,16 +202,36 @@ def test_the_host_stream_is_a_stream_like_any_other():
     check(hosts, "no stream of the host")
     check(not [s for s in sessions() if s["mode"] == "host"], "it is listed among the sessions")
     stream = hosts[0]["session"]
-    check("event=agent-started" in itm("export", stream, "--format", "json", status=None), "no agent-started in it")
+    told = listed(itm("export", stream, "--format", "json", status=None))
+    check([e for e in told if e.get("event") == "agent-started" and e["note"]["event"] == "agent-started"], "no agent-started in it")
     code, words = verify(stream)
     check(code in (0, 10, 11, 12), f"verify: {words.strip()}")
-    done = run(["itm-replay", "--help"])
-    equal(done.returncode, 0, "itm-replay")
     here = {(e["stream"], e["number"], e["event"]) for e in events()}
     there = {(e["stream"], e["number"], e["event"])
              for e in listed(itm("events", "--json", "--limit", "10000", "--spool", SPOOL))}
     check(here and here <= there, f"the index tells what the spool does not: {sorted(here - there)[:3]}")
     check("login-opened" in itm("events", "--user", "alice"), "no login of alice in the table")
+
+
+def test_itm_replay_shows_the_events_of_a_host():
+    with NewEvents("alice") as new:
+        equal(ssh("alice", "true").returncode, 0, "exit status")
+        opened = new.wait("login-opened")[0]
+        new.wait("login-closed")
+    stream = opened["stream"]
+    text = run(["itm-replay", "--plain", stream]).stdout.decode()
+    check("# events of host lab, times in UTC\n" in text, f"no head: {text[:200]!r}")
+    line = f"{opened['time'][:19].replace('T', ' ')}  # login-opened alice: service sshd, rhost 127.0.0.1"
+    check(line in text, f"no {line!r} in {text[-400:]!r}")
+    check("\\x" not in text and "event=" not in text, "raw notes in the text")
+    done = run(["itm-replay", "--json", stream])
+    told = [json.loads(line) for line in done.stdout.decode().split("\n") if line]
+    mine = [e for e in told if e.get("event") == "login-opened" and e["note"].get("login_id") == opened["login_id"]]
+    equal([e["note"]["user"] for e in mine], ["alice"], "the login in JSON")
+    with Terminal(["itm-replay", "--paused", f"{stream}@150:00:00"], 40, 120) as player:
+        player.expect("login-opened alice", 15)
+        player.type("q")
+        equal(player.end(), 0, "exit status of the player")
 
 
 def test_a_policy_change_is_an_event():

@@ -22,8 +22,9 @@ import failure_matrix
 import policy_tests
 import upgrade_tests
 import transfer_tests
+import ways_tests
 
-MODULES = [login_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, crash_tests, events_tests, damage_tests]
+MODULES = [login_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, ways_tests, crash_tests, events_tests, damage_tests]
 LIMIT_S = 60  # for a test that names none
 
 

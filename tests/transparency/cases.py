@@ -18,6 +18,7 @@ class Case:
         self.prompt, self.leave, self.seconds = P, "exit 3\r", 15
         self.environment = {"TERM": "xterm-256color"}
         self.live = self.slow = self.pipe = False
+        self.screens = False  # the emulator's picture is the same before each step, too
         self.normal, self.needs, self.before, self.after = (), None, None, None
         self.input = self.shell = None
         self.options = []
@@ -42,6 +43,9 @@ def make_home(home):
         with open(f"{home}/{name}", "w") as f:
             f.write({".zshrc": "PS1='zsh$ '\nunsetopt zle_bracketed_paste\n", ".screenrc": "startup_message off\n",
                      ".tmux.conf": "set -g status off\n", ".nanorc": "", ".vimrc": "set nocp noswapfile\n"}[name])
+    os.makedirs(f"{home}/.config/htop")
+    with open(f"{home}/.config/htop/htoprc", "w") as f:
+        f.write(HTOPRC)
     run(["bash", "-c", f"cd {home} && git init -q repo && cd repo && git config user.email a@b && git config user.name a "
          "&& for i in $(seq 60); do echo $i > f; git add f; GIT_COMMITTER_DATE='2020-01-01 00:00 +0000' "
          "git commit -q --date '2020-01-01 00:00 +0000' -m \"change $i\"; done; git gc -q"])
@@ -54,6 +58,19 @@ def full(name, command, quit_keys, shown=None, **more):
     gone = more.pop("quit_wait", P)
     steps = [(command + "\r", shown)] + [(k, None) for k in keys] + [(quit_keys, gone), ("echo $?; stty -g\r", P)]
     return Case(name, steps, **more)
+
+
+# htop with one process and none of the machine's meters.
+HTOPRC = """htop_version=3.2.2
+config_reader_min_version=3
+fields=0 48 17 18 2 1
+header_layout=one_100
+column_meters_0=Hostname
+column_meter_modes_0=2
+"""
+NUMBERS = [(rb"\b\d+\b", b"N")]
+# How much of the disk is free, when mc made its own folders, and the hint of the day.
+FOLDERS = [(rb"\d+[KMG]? ?/ ?\d+[KMG]? \(\d+%\)", b"FREE"), (rb"\b[A-Z][a-z][a-z] [ \d]\d TT:TT", b"DATE"), (rb"Hint: [^\n]*", b"HINT")]
 
 
 def lines(name, *commands, **more):
@@ -156,15 +173,16 @@ SCREENS = [
     full("nano", "nano text", "n", keys=["hello\r", "\x17of\r", "\x18"], needs="nano"),
     full("less", "less text", "q", keys=[" ", "/line 50\r", "G", "g", "k"], needs="less"),
     full("more", "more text", "q", keys=[" ", "\r"], slow=True),
-    full("man", "man true", "q", r"TRUE\(1\)", keys=[" "], needs="man", slow=True),
+    full("man", "man true", "q", r"TRUE\(1\)", keys=[" "], needs="man", slow=True, screens=True),
     full("git log in a pager", "git -C repo log --oneline --decorate=no --color=always", "q", keys=[" "], needs="git"),
-    full("tig", "cd repo && tig; cd", "q", keys=["j"], needs="tig", slow=True, live=True),
+    full("tig", "cd repo && tig; cd", "q", keys=["j"], needs="tig", slow=True, live=True, screens=True),
     full("top", "top", "q", keys=["M"], live=True, slow=True),
-    full("htop", "htop", "q", live=True, needs="htop", slow=True),
+    full("htop", "sleep 100 & htop -d 100 -p $!", "q", "Quit", live=True, needs="htop", slow=True, screens=True, normal=NUMBERS),
     Case("top -b", [("top -b -n1 > o; head -1 o | cut -c1-5; wc -l < o | head -c0; echo\r", P)]),
-    full("tmux", "tmux -f ~/.tmux.conf", "exit\r", keys=["tty >/dev/null; echo in\r", "\x02c", "exit\r"], needs="tmux", live=True),
+    full("tmux", "tmux -f ~/.tmux.conf", "exit\r", keys=["tty >/dev/null; echo in\r", "\x02c", "exit\r"], needs="tmux", live=True, screens=True),
     full("screen", "screen", "exit\r", keys=["echo in; stty -g\r"], needs="screen", live=True, before=screen_folder, quit_wait=r"terminating\]"),
-    full("mc", "mc -u -b", "\x1b[21~", keys=["\t", "\x1bOB", "\x1bOB"], needs="mc", slow=True, live=True),
+    full("mc", "mc -u -b", "\x1b[21~", keys=["\t", "\x1bOB", "\x1bOB"], needs="mc", slow=True, live=True, screens=True,
+         normal=FOLDERS),
     full("dialog", "dialog --menu title 12 30 4 a one b two c three 2> answer", "\r", keys=["\x1b[B"], needs="dialog"),
     full("whiptail", "whiptail --msgbox hello 8 30", "\r", needs="whiptail"),
     full("watch", "watch -t -n 60 echo hi", "\x03", needs="watch"),

@@ -70,6 +70,7 @@ def quiet(terminal, seconds, limit=10):
 class Result:
     def __init__(self):
         self.shown, self.status, self.modes, self.seconds, self.after = b"", None, None, 0.0, None
+        self.steps = []  # how much had been shown before each step
 
     def differs(self, other, case):
         """Words on the first difference, or None."""
@@ -81,12 +82,29 @@ class Result:
             return f"what is left behind: {self.after!r} plain, {other.after!r} recorded"
         if other.seconds > self.seconds + 2:
             return f"ended after {self.seconds:.1f} s plain, {other.seconds:.1f} s recorded"
+        if case.screens:
+            words = self.other_screen(other, case)
+            if words:
+                return words
         if case.live:
             for what, a, b in zip(("set of", "first", "last"), shape(self.shown), shape(other.shown)):
                 if a != b:
                     return f"{what} control sequences: {a!r} plain, {b!r} recorded"
             return None
         return first_difference(normal(self.shown, case.normal), normal(other.shown, case.normal))
+
+
+    def other_screen(self, other, case):
+        """Words on the first step before which the two terminals show another picture."""
+        for number, (here, there) in enumerate(zip(self.steps, other.steps)):
+            a, b = (normal(screen(shown), case.normal) for shown in (self.shown[:here], other.shown[:there]))
+            if a != b:
+                return f"the screen before step {number}: " + first_difference(a, b)
+        return None
+
+
+def screen(shown):
+    return run([os.environ["LAB_BUILD"] + "/tests/transparency/screen", "80", "24"], input=shown).stdout
 
 
 def first_difference(a, b):
@@ -110,6 +128,7 @@ def play_terminal(case, pause):
         terminal.expect(case.prompt, 15)
         for keys, wanted in case.steps:
             quiet(terminal, pause)
+            result.steps.append(len(terminal.shown))
             if isinstance(keys, tuple):
                 size(terminal.master, *keys)
             elif callable(keys):
@@ -119,6 +138,7 @@ def play_terminal(case, pause):
             if wanted:
                 terminal.expect(wanted, case.seconds)
         quiet(terminal, pause)
+        result.steps.append(len(terminal.shown))
         begun = time.monotonic()
         if case.leave:
             terminal.type(case.leave)
