@@ -5,39 +5,76 @@
 #include "base/reader.h"
 
 enum {
-	DOMAIN_DIGEST = 0x11,
+	DOMAIN_DIGEST = 0x11, DOMAIN_SALT = 0x1f,
+	FORM_ONE_SALT = 1, FORM_OWN_SALTS = 2,
+	COUNT_SHIFT = 4,                 /* of sections, above the flags */
+	KIND_MASK = 15, CODEC_SHIFT = 4, /* of a section's first byte */
+	NS_PER_MS = 1000000,
 	FLAGS_KNOWN = CHUNK_FIRST | CHUNK_END | CHUNK_RESET | CHUNK_LOSS,
 	CANONICAL_MAX = 61 + CHUNK_SECTIONS_MAX * (1 + 4 + HASH_SIZE),
 };
 
-static int encode_section(struct buffer *b, const struct chunk_section *s)
+static uint64_t zigzag(int64_t v)
 {
-	int e = buffer_put_u8(b, (uint8_t)s->kind);
-	e |= buffer_put_u8(b, (uint8_t)s->codec);
+	return (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0);
+}
+
+static int64_t unzigzag(uint64_t v)
+{
+	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+void chunk_salt(const struct chunk *c, enum chunk_section_kind kind, uint8_t out[CHUNK_SALT_SIZE])
+{
+	uint8_t bytes[1 + CHUNK_SALT_SIZE + 1] = { DOMAIN_SALT }, hash[HASH_SIZE];
+	memcpy(bytes + 1, c->salt, CHUNK_SALT_SIZE);
+	bytes[1 + CHUNK_SALT_SIZE] = (uint8_t)kind;
+	hash_bytes(bytes, sizeof bytes, hash);
+	memcpy(out, hash, CHUNK_SALT_SIZE);
+}
+
+void chunk_drop(struct chunk *c, size_t i)
+{
+	struct chunk_section *s = &c->section[i];
+	s->codec = CHUNK_DROPPED;
+	s->stored = NULL;
+	s->stored_len = 0;
+	memset(s->salt, 0, sizeof s->salt);
+	memset(c->salt, 0, sizeof c->salt);
+	c->own_salts = true;
+}
+
+static int encode_section(struct buffer *b, const struct chunk *c, const struct chunk_section *s)
+{
+	int e = buffer_put_u8(b, (uint8_t)(s->kind | s->codec << CODEC_SHIFT));
 	e |= buffer_put_varint(b, s->plain_len);
 	if (s->codec == CHUNK_DROPPED)
 		return e | buffer_put(b, s->hash, HASH_SIZE);
-	e |= buffer_put(b, s->salt, CHUNK_SALT_SIZE);
-	e |= buffer_put_varint(b, s->stored_len);
+	if (c->own_salts)
+		e |= buffer_put(b, s->salt, CHUNK_SALT_SIZE);
+	if (s->codec != CHUNK_RAW)
+		e |= buffer_put_varint(b, s->stored_len);
 	return e | buffer_put(b, s->stored, s->stored_len);
 }
 
 int chunk_encode(struct buffer *b, const struct chunk *c)
 {
 	size_t before = b->len;
-	int e = buffer_put_u8(b, 1);
-	e |= buffer_put_u8(b, 1); /* SHA-256 */
-	e |= buffer_put_u16(b, c->flags);
+	if (c->boot_ns % NS_PER_MS != 0 || c->wall_ns % NS_PER_MS != 0)
+		return ITM_EINVAL;
+	int e = buffer_put_u8(b, c->own_salts ? FORM_OWN_SALTS : FORM_ONE_SALT);
+	e |= buffer_put_u8(b, (uint8_t)(c->flags | c->section_count << COUNT_SHIFT));
 	e |= buffer_put(b, c->stream.bytes, ID_SIZE);
 	e |= buffer_put_varint(b, c->number);
 	e |= buffer_put_varint(b, c->last_frame);
-	e |= buffer_put_u64(b, c->boot_ns);
-	e |= buffer_put_u64(b, (uint64_t)c->wall_ns);
+	e |= buffer_put_varint(b, c->boot_ns / NS_PER_MS);
+	e |= buffer_put_varint(b, zigzag(c->wall_ns / NS_PER_MS));
 	e |= buffer_put_varint(b, c->duration_ms);
 	e |= buffer_put_varint(b, c->dictionary);
-	e |= buffer_put_u8(b, (uint8_t)c->section_count);
+	if (!c->own_salts)
+		e |= buffer_put(b, c->salt, CHUNK_SALT_SIZE);
 	for (size_t i = 0; e == 0 && i < c->section_count; i++)
-		e |= encode_section(b, &c->section[i]);
+		e |= encode_section(b, c, &c->section[i]);
 	if (e != 0) {
 		b->len = before;
 		return ITM_ELIMIT;
@@ -45,9 +82,9 @@ int chunk_encode(struct buffer *b, const struct chunk *c)
 	return 0;
 }
 
-static void decode_section(struct reader *r, struct chunk_section *s, int previous_kind)
+static void decode_section(struct reader *r, const struct chunk *c, struct chunk_section *s, int previous_kind)
 {
-	uint8_t kind = reader_u8(r), codec = reader_u8(r);
+	uint8_t byte = reader_u8(r), kind = byte & KIND_MASK, codec = byte >> CODEC_SHIFT;
 	uint64_t plain_len = reader_varint(r);
 
 	if (r->error == 0 && (kind < CHUNK_CTL || kind > CHUNK_EVT || kind <= previous_kind))
@@ -57,15 +94,51 @@ static void decode_section(struct reader *r, struct chunk_section *s, int previo
 	if (r->error == 0 && (plain_len == 0 || plain_len > CHUNK_PLAIN_MAX))
 		reader_fail(r, ITM_ELIMIT, "chunk section says it is longer than sections may be, or empty");
 	*s = (struct chunk_section){ .kind = kind, .codec = codec, .plain_len = (uint32_t)plain_len };
+	if (codec == CHUNK_DROPPED && !c->own_salts)
+		reader_fail(r, ITM_EFORMAT, "chunk with a dropped section still has its salt");
 	if (codec == CHUNK_DROPPED) {
 		reader_copy(r, s->hash, HASH_SIZE);
 		return;
 	}
-	reader_copy(r, s->salt, CHUNK_SALT_SIZE);
-	s->stored_len = reader_varint(r);
+	if (c->own_salts)
+		reader_copy(r, s->salt, CHUNK_SALT_SIZE);
+	else
+		chunk_salt(c, kind, s->salt);
+	s->stored_len = codec == CHUNK_RAW ? plain_len : reader_varint(r);
 	s->stored = reader_bytes(r, s->stored_len);
-	if (r->error == 0 && codec == CHUNK_RAW && s->stored_len != plain_len)
-		reader_fail(r, ITM_EFORMAT, "raw chunk section has two lengths");
+}
+
+static void decode_header(struct reader *r, struct chunk *c)
+{
+	uint8_t form = reader_u8(r);
+	if (form != FORM_ONE_SALT && form != FORM_OWN_SALTS)
+		reader_fail(r, ITM_EVERSION, "chunk of an unknown form");
+	c->own_salts = form == FORM_OWN_SALTS;
+	uint8_t byte = reader_u8(r);
+	c->flags = byte & FLAGS_KNOWN;
+	c->section_count = byte >> COUNT_SHIFT;
+	reader_copy(r, c->stream.bytes, ID_SIZE);
+	c->number = reader_varint(r);
+	c->last_frame = reader_varint(r);
+	uint64_t boot_ms = reader_varint(r);
+	int64_t wall_ms = unzigzag(reader_varint(r));
+	uint64_t duration = reader_varint(r), dictionary = reader_varint(r);
+	if (!c->own_salts)
+		reader_copy(r, c->salt, CHUNK_SALT_SIZE);
+	if (r->error == 0 && (c->number == 0 || !!(c->flags & CHUNK_FIRST) != (c->number == 1)))
+		reader_fail(r, ITM_EFORMAT, "chunk number does not fit its flags");
+	if (r->error == 0 && (duration > UINT32_MAX || dictionary != 0))
+		reader_fail(r, ITM_EVERSION, "chunk duration or dictionary this program does not know");
+	if (r->error == 0 && c->section_count > CHUNK_SECTIONS_MAX)
+		reader_fail(r, ITM_ELIMIT, "chunk says it has more sections than chunks may");
+	if (r->error == 0 && (boot_ms > UINT64_MAX / NS_PER_MS || wall_ms > INT64_MAX / NS_PER_MS || wall_ms < INT64_MIN / NS_PER_MS))
+		reader_fail(r, ITM_EFORMAT, "chunk's time is out of range");
+	if (r->error != 0)
+		return;
+	c->boot_ns = boot_ms * NS_PER_MS;
+	c->wall_ns = wall_ms * NS_PER_MS;
+	c->duration_ms = (uint32_t)duration;
+	c->dictionary = (uint32_t)dictionary;
 }
 
 int chunk_decode(const void *data, size_t len, struct chunk *out, struct fault *fault)
@@ -75,33 +148,14 @@ int chunk_decode(const void *data, size_t len, struct chunk *out, struct fault *
 	int kind = 0;
 
 	reader_init(&r, data, len);
-	if (reader_u8(&r) != 1 || reader_u8(&r) != 1)
-		reader_fail(&r, ITM_EVERSION, "chunk of an unknown version or hash type");
-	c.flags = reader_u16(&r);
-	reader_copy(&r, c.stream.bytes, ID_SIZE);
-	c.number = reader_varint(&r);
-	c.last_frame = reader_varint(&r);
-	c.boot_ns = reader_u64(&r);
-	c.wall_ns = (int64_t)reader_u64(&r);
-	uint64_t duration = reader_varint(&r), dictionary = reader_varint(&r);
-	c.section_count = reader_u8(&r);
-	if (r.error == 0 && (c.flags & ~FLAGS_KNOWN))
-		reader_fail(&r, ITM_EVERSION, "unknown chunk flag");
-	if (r.error == 0 && (c.number == 0 || !!(c.flags & CHUNK_FIRST) != (c.number == 1)))
-		reader_fail(&r, ITM_EFORMAT, "chunk number does not fit its flags");
-	if (r.error == 0 && (duration > UINT32_MAX || dictionary != 0))
-		reader_fail(&r, ITM_EVERSION, "chunk duration or dictionary this program does not know");
-	if (r.error == 0 && c.section_count > CHUNK_SECTIONS_MAX)
-		reader_fail(&r, ITM_ELIMIT, "chunk says it has more sections than chunks may");
+	decode_header(&r, &c);
 	for (size_t i = 0; r.error == 0 && i < c.section_count; i++) {
-		decode_section(&r, &c.section[i], kind);
+		decode_section(&r, &c, &c.section[i], kind);
 		kind = (int)c.section[i].kind;
 	}
 	reader_end(&r);
 	if (r.error != 0)
 		return reader_result(&r, fault);
-	c.duration_ms = (uint32_t)duration;
-	c.dictionary = (uint32_t)dictionary;
 	*out = c;
 	return 0;
 }

@@ -8,13 +8,17 @@
  *   u32, section count u8; per section: kind u8, plain length u32, hash 32
  * The *stored* form leaves out each hash whose body is there (it is
  * recomputed, so reading is verifying):
- *   version u8=1, hash type u8=1, flags u16, stream id 16, number varint, last
- *   frame varint, boot ns u64, wall ns i64, duration varint, dictionary
- *   varint, section count u8; per section: kind u8, codec u8, plain length
- *   varint, then codec DROPPED: hash 32; else salt 16, stored length varint,
- *   stored bytes
- * Section hash = SHA-256(0x10 | salt | plain).  Sections stand in rising kind;
- * none twice; empty ones are left out. */
+ *   form u8 (1 one salt, 2 own salts), flags | section count << 4 u8, stream
+ *   id 16, number varint, last frame varint, boot ms varint, wall ms varint
+ *   (zigzag), duration varint, dictionary varint, with form 1: salt 16; per
+ *   section: kind | codec << 4 u8, plain length varint, then codec DROPPED: hash 32;
+ *   else with form 2: salt 16; then, but for RAW, stored length varint; stored
+ *   bytes
+ * Both times are whole ms.  Section hash = SHA-256(0x10 | section salt | plain).
+ * With form 1 a section's salt is the first 16 bytes of SHA-256(0x1f | salt |
+ * kind u8); it has no DROPPED sections, so that no salt of a dropped section
+ * is left.  Sections stand in rising kind; none twice; empty ones are left
+ * out. */
 #ifndef ITM_FORMAT_CHUNK_H
 #define ITM_FORMAT_CHUNK_H
 
@@ -48,7 +52,7 @@ struct chunk_section {
 	enum chunk_section_kind kind;
 	enum chunk_codec codec;
 	uint32_t plain_len;
-	uint8_t salt[CHUNK_SALT_SIZE];
+	uint8_t salt[CHUNK_SALT_SIZE]; /* its own, or derived by chunk_salt */
 	const uint8_t *stored;   /* borrowed; NULL when dropped */
 	size_t stored_len;
 	uint8_t hash[HASH_SIZE]; /* given when dropped, else filled by chunk_reader */
@@ -63,12 +67,19 @@ struct chunk {
 	int64_t wall_ns;
 	uint32_t duration_ms;
 	uint32_t dictionary;
+	bool own_salts;          /* form 2: once a section was dropped */
+	uint8_t salt[CHUNK_SALT_SIZE]; /* form 1 */
 	size_t section_count;
 	struct chunk_section section[CHUNK_SECTIONS_MAX];
 };
 
 int chunk_encode(struct buffer *b, const struct chunk *c);
-/* Pure layout; nothing is inflated or hashed. */
+/* The salt of a section of a chunk with one salt. */
+void chunk_salt(const struct chunk *c, enum chunk_section_kind kind, uint8_t out[CHUNK_SALT_SIZE]);
+/* Drop section i, of which only its hash remains (hashes must be known, see
+ * chunk_reader).  The sections that stay get their salts explicitly. */
+void chunk_drop(struct chunk *c, size_t i);
+/* Layout and salts; no section is inflated or hashed. */
 int chunk_decode(const void *data, size_t len, struct chunk *out, struct fault *fault);
 /* Needs every section's hash (see chunk_reader). */
 void chunk_digest(const struct chunk *c, uint8_t out[HASH_SIZE]);
@@ -78,7 +89,7 @@ struct chunk_writer;
 struct chunk_writer *chunk_writer_new(const struct id *stream, uint64_t first_number); /* owned */
 void chunk_writer_free(struct chunk_writer *w);
 /* Encodes the columns as the next chunk: header fields flags (FIRST and RESET
- * are set here), last_frame, boot_ns, wall_ns, duration_ms from info.  Appends
+ * are set here), last_frame, boot_ns, wall_ns (cut to ms), duration_ms from info.  Appends
  * the stored form (no unit) to b and gives the digest.  RESET every 1 MiB of
  * plain or 5 min, and after an error. */
 int chunk_writer_put(struct chunk_writer *w, const struct chunk *info, const struct record_columns *columns,

@@ -16,6 +16,7 @@ enum {
 	RESET_BYTES = 1 << 20,            /* plain bytes after which compression starts over */
 	META_COMPRESS_MIN = 128,          /* bytes below which META is kept raw */
 	STORED_MAX = CHUNK_PLAIN_MAX + 4096,
+	NS_PER_MS = 1000000,
 };
 #define RESET_NS (300ull * 1000000000) /* 5 min */
 
@@ -83,7 +84,7 @@ static int add_section(struct chunk_writer *w, struct chunk *c, enum chunk_secti
 	struct buffer *stored = &w->stored[c->section_count];
 	struct chunk_section *s = &c->section[c->section_count];
 	*s = (struct chunk_section){ .kind = kind, .plain_len = (uint32_t)plain->len, .codec = CHUNK_RAW };
-	sign_random(s->salt, sizeof s->salt);
+	chunk_salt(c, kind, s->salt);
 	section_hash(s->salt, plain->data, plain->len, s->hash);
 	buffer_clear(stored);
 	int r;
@@ -130,6 +131,9 @@ int chunk_writer_put(struct chunk_writer *w, const struct chunk *info, const str
 	struct chunk c = { .flags = info->flags & (CHUNK_END | CHUNK_LOSS), .stream = w->stream, .number = w->number,
 			   .last_frame = info->last_frame, .boot_ns = info->boot_ns, .wall_ns = info->wall_ns,
 			   .duration_ms = info->duration_ms };
+	c.boot_ns -= c.boot_ns % NS_PER_MS;
+	c.wall_ns -= c.wall_ns % NS_PER_MS;
+	sign_random(c.salt, sizeof c.salt);
 	if (c.number == 1)
 		c.flags |= CHUNK_FIRST;
 	maybe_reset(w, &c);

@@ -2,6 +2,8 @@
 
 #include "base/reader.h"
 
+enum { KIND_MASK = 15, CODE_IS_ONE = 16, TIME_SHIFT = 5 };
+
 static const struct { const char *name; enum record_column column; } kinds[16] = {
 	[RECORD_OUT] = { "out", RECORD_COLUMN_OUT },
 	[RECORD_IN] = { "in", RECORD_COLUMN_IN },
@@ -35,10 +37,11 @@ const char *record_name(enum record_kind kind)
 static int put_control(struct buffer *b, uint64_t last_ms, uint64_t time_ms, enum record_kind kind, uint64_t code)
 {
 	uint64_t dt = time_ms > last_ms ? time_ms - last_ms : 0;
-	if (dt > UINT64_MAX >> 4)
+	unsigned one = code == 1 ? CODE_IS_ONE : 0;
+	if (dt > UINT64_MAX >> TIME_SHIFT)
 		return ITM_ELIMIT;
-	int r = buffer_put_varint(b, dt << 4 | (unsigned)kind);
-	return r ? r : buffer_put_varint(b, code);
+	int r = buffer_put_varint(b, dt << TIME_SHIFT | one | (unsigned)kind);
+	return r != 0 || one ? r : buffer_put_varint(b, code);
 }
 
 int record_put(struct buffer *run, uint64_t *last_ms, uint64_t time_ms,
@@ -61,13 +64,15 @@ int record_put(struct buffer *run, uint64_t *last_ms, uint64_t time_ms,
  * caller's to find. */
 static void get_control(struct reader *r, uint64_t *time_ms, struct record_event *out)
 {
-	uint64_t word = reader_varint(r);
-	uint64_t code = reader_varint(r);
-	if (kinds[word & 15].name == NULL)
+	uint64_t word = reader_varint(r), dt = word >> TIME_SHIFT;
+	uint64_t code = word & CODE_IS_ONE ? 1 : reader_varint(r);
+	if (kinds[word & KIND_MASK].name == NULL)
 		reader_fail(r, ITM_EVERSION, "unknown kind of event");
-	if (*time_ms > UINT64_MAX - (word >> 4))
+	if (code == 1 && !(word & CODE_IS_ONE))
+		reader_fail(r, ITM_EFORMAT, "event's code has a shorter form");
+	if (*time_ms > UINT64_MAX - dt)
 		reader_fail(r, ITM_EFORMAT, "event time overflows");
-	*out = (struct record_event){ .time_ms = *time_ms + (word >> 4), .kind = word & 15, .code = code };
+	*out = (struct record_event){ .time_ms = *time_ms + dt, .kind = word & KIND_MASK, .code = code };
 }
 
 void record_run_init(struct record_run *run, const void *data, size_t len)

@@ -1,9 +1,10 @@
 /* record: the events of one stream, and the two ways they are laid out: as a
  * run (recorder to sealer, in frames) and as columns (in chunks).
  *
- * A run is, per event: varint(dt_ms << 4 | kind), varint(code), then the
- * event's bytes when its kind carries bytes (code is their length).  Columns
- * keep the first two (CTL) apart from the bytes (OUT, IN, META). */
+ * A run is, per event: varint(dt_ms << 5 | one << 4 | kind), varint(code), then
+ * the event's bytes when its kind carries bytes (code is their length).  A code
+ * of 1 (most keys, most echoes) is always said by `one` and not written.
+ * Columns keep the first two (CTL) apart from the bytes (OUT, IN, META). */
 #ifndef ITM_FORMAT_RECORD_H
 #define ITM_FORMAT_RECORD_H
 

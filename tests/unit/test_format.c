@@ -27,6 +27,8 @@ static void runs_round_trip(void **state)
 	assert_int_equal(record_put(&b, &last, 5, RECORD_OUT, 3, "abc"), 0);
 	assert_int_equal(record_put(&b, &last, 4, RECORD_RESIZE, 80 << 16 | 24, NULL), 0); /* clock went back */
 	assert_int_equal(record_put(&b, &last, 90000, RECORD_EXIT, 0x0b, NULL), 0);
+	assert_int_equal(record_put(&b, &last, 90001, RECORD_OUT, 1, "k"), 0);
+	assert_memory_equal(b.data + b.len - 2, "\x30k", 2); /* time, kind and length of a key's echo */
 	record_run_init(&run, b.data, b.len);
 	assert_int_equal(record_run_next(&run, &e, NULL), 1);
 	assert_true(e.time_ms == 5 && e.kind == RECORD_OUT && e.len == 3);
@@ -35,6 +37,8 @@ static void runs_round_trip(void **state)
 	assert_true(e.time_ms == 5 && e.kind == RECORD_RESIZE && e.code == (80 << 16 | 24));
 	assert_int_equal(record_run_next(&run, &e, NULL), 1);
 	assert_true(e.time_ms == 90000 && e.code == 0x0b);
+	assert_int_equal(record_run_next(&run, &e, NULL), 1);
+	assert_true(e.time_ms == 90001 && e.kind == RECORD_OUT && e.len == 1 && *e.data == 'k');
 	assert_int_equal(record_run_next(&run, &e, NULL), 0);
 	buffer_free(&b);
 }
@@ -43,6 +47,7 @@ static void runs_refuse(void **state)
 {
 	static const struct { const char *bytes; size_t len; int code; } bad[] = {
 		{ "\x00", 1, ITM_ETRUNC }, { "\x00\x05" "ab", 4, ITM_ETRUNC }, { "\x0f\x00", 2, ITM_EVERSION },
+		{ "\x00\x01x", 3, ITM_EFORMAT }, /* a code of 1 has a form of its own */
 		{ "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, ITM_ETRUNC },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -203,6 +208,56 @@ static void chunks_refuse_truncation_and_lies(void **state)
 	chain_free(&c);
 }
 
+/* One salt for all sections; once one is dropped nothing is left to guess it
+ * with, and the digest is the same. */
+static void chunk_drops_a_section(void **state)
+{
+	struct id stream = id_random();
+	struct chunk_writer *w = chunk_writer_new(&stream, 1);
+	struct chunk_reader *r = chunk_reader_new();
+	struct record_columns columns;
+	struct record_event text = { .kind = RECORD_OUT, .data = (const uint8_t *)"shown", .len = 5 };
+	struct record_event note = { .kind = RECORD_NOTE, .data = (const uint8_t *)"a=secret\n", .len = 9 };
+	struct chunk info = { .last_frame = 1, .boot_ns = 5000999999, .wall_ns = -1000001 }, c, back;
+	uint8_t made[HASH_SIZE], read[HASH_SIZE], salt[CHUNK_SALT_SIZE];
+	struct buffer b;
+	struct fault fault;
+
+	record_columns_init(&columns, CHUNK_PLAIN_MAX);
+	buffer_init(&b, UNIT_PAYLOAD_MAX);
+	assert_int_equal(record_columns_put(&columns, &text), 0);
+	assert_int_equal(record_columns_put(&columns, &note), 0);
+	assert_int_equal(chunk_writer_put(w, &info, &columns, &b, made), 0);
+	assert_int_equal(chunk_reader_next(r, b.data, b.len, &c, NULL, read, NULL), 0);
+	assert_memory_equal(made, read, HASH_SIZE);
+	assert_true(c.boot_ns == 5000000000 && c.wall_ns == -1000000 && !c.own_salts && c.section_count == 3);
+	assert_memory_not_equal(c.section[0].salt, c.section[1].salt, CHUNK_SALT_SIZE);
+	memcpy(salt, c.salt, sizeof salt);
+
+	assert_int_equal(c.section[2].kind, CHUNK_META);
+	chunk_drop(&c, 2);
+	struct buffer dropped;
+	buffer_init(&dropped, UNIT_PAYLOAD_MAX);
+	assert_int_equal(chunk_encode(&dropped, &c), 0);
+	assert_int_equal(chunk_reader_next(r, dropped.data, dropped.len, &back, NULL, read, NULL), 0);
+	assert_memory_equal(made, read, HASH_SIZE);
+	assert_true(back.own_salts && back.section[2].codec == CHUNK_DROPPED);
+	assert_memory_equal(back.section[0].salt, c.section[0].salt, CHUNK_SALT_SIZE);
+	assert_null(memmem(dropped.data, dropped.len, salt, sizeof salt));
+
+	/* The other form with a section dropped is refused: its salt is still there. */
+	c.own_salts = false;
+	memcpy(c.salt, salt, sizeof salt);
+	buffer_clear(&dropped);
+	assert_int_equal(chunk_encode(&dropped, &c), 0);
+	assert_int_equal(chunk_decode(dropped.data, dropped.len, &back, &fault), ITM_EFORMAT);
+	buffer_free(&b);
+	buffer_free(&dropped);
+	record_columns_free(&columns);
+	chunk_writer_free(w);
+	chunk_reader_free(r);
+}
+
 static void inflate_refuses_lying_lengths(void **state)
 {
 	struct compress *c = compress_new(3, 17);
@@ -239,7 +294,7 @@ int main(void)
 		cmocka_unit_test(runs_round_trip), cmocka_unit_test(runs_refuse), cmocka_unit_test(meta_round_trip),
 		cmocka_unit_test(units_refuse_damage), cmocka_unit_test(segment_header_refuses_every_bit),
 		cmocka_unit_test(frames_refuse_truncation), cmocka_unit_test(chunks_round_trip),
-		cmocka_unit_test(chunks_refuse_truncation_and_lies), cmocka_unit_test(inflate_refuses_lying_lengths),
+		cmocka_unit_test(chunks_refuse_truncation_and_lies), cmocka_unit_test(chunk_drops_a_section), cmocka_unit_test(inflate_refuses_lying_lengths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

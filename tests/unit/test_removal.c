@@ -101,7 +101,7 @@ static void cut(const struct chain *c, struct buffer *out, uint64_t first, uint6
 		} else {
 			for (size_t i = 0; gone && i < chunk.section_count; i++)
 				if (chunk.section[i].kind == CHUNK_OUT)
-					chunk.section[i].codec = CHUNK_DROPPED;
+					chunk_drop(&chunk, i);
 			assert_int_equal(chunk_encode(&b, &chunk), 0);
 		}
 		assert_int_equal(unit_put(out, type, 1, b.data, b.len), 0);
