@@ -14,19 +14,24 @@
 #include "base/atomicfile.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/evidence_remove.h"
+#include "store/evidence_rewrite.h"
 #include "store/evidence_state.h"
 
 /* Version 1.  Integers that are u64 in the formats are stored as they are,
  * bit for bit, in SQLite's i64.  shadow = 1: signed and stored, but the stream
  * belongs to another host, or has a chunk of that number already; readers of
- * streams don't see it. */
+ * streams don't see it.  place: the order of segments; a rewritten one takes
+ * that of the old, whose file is then leaving.  about: whose a stream is, read
+ * when a hold asks. */
 static const char *const evidence_schema[] = {
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE host(id BLOB PRIMARY KEY, name TEXT NOT NULL, identity BLOB NOT NULL,"
 	" revoked INTEGER NOT NULL, last_sequence INTEGER NOT NULL DEFAULT 0,"
 	" last_hash BLOB NOT NULL DEFAULT (zeroblob(32)), next_key BLOB NOT NULL DEFAULT (zeroblob(32)),"
 	" last_seen INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
-	"CREATE TABLE segment(number INTEGER PRIMARY KEY, committed INTEGER NOT NULL);"
+	"CREATE TABLE segment(number INTEGER PRIMARY KEY, committed INTEGER NOT NULL, place INTEGER NOT NULL);"
+	"CREATE TABLE leaving(number INTEGER PRIMARY KEY, since_ms INTEGER NOT NULL);"
 	"CREATE TABLE block(host BLOB NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL,"
 	" segment INTEGER NOT NULL, first_offset INTEGER NOT NULL, offset INTEGER NOT NULL, len INTEGER NOT NULL,"
 	" receipt_offset INTEGER NOT NULL, receipt_len INTEGER NOT NULL,"
@@ -44,6 +49,17 @@ static const char *const evidence_schema[] = {
 	"CREATE UNIQUE INDEX chunk_stream ON chunk(stream, number) WHERE shadow = 0;"
 	"CREATE TABLE leaf(number INTEGER PRIMARY KEY, record BLOB NOT NULL);"
 	"CREATE TABLE act(leaf INTEGER PRIMARY KEY, hash BLOB NOT NULL);"
+	"CREATE INDEX chunk_segment ON chunk(segment);"
+	"CREATE INDEX block_segment ON block(segment);"
+	"CREATE TABLE removal(row INTEGER PRIMARY KEY AUTOINCREMENT, wall_ns INTEGER NOT NULL, host BLOB NOT NULL,"
+	" stream BLOB NOT NULL, act INTEGER NOT NULL, sections INTEGER NOT NULL, first INTEGER NOT NULL,"
+	" last INTEGER NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL, approval TEXT NOT NULL);"
+	"CREATE INDEX removal_stream ON removal(stream);"
+	"CREATE TABLE hold(row INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, value TEXT NOT NULL,"
+	" who TEXT NOT NULL, reason TEXT NOT NULL, wall_ns INTEGER NOT NULL, ended_wall_ns INTEGER NOT NULL,"
+	" ended_who TEXT NOT NULL, ended_reason TEXT NOT NULL);"
+	"CREATE TABLE about(stream BLOB PRIMARY KEY, user TEXT NOT NULL, login TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX about_login ON about(login);"
 	"CREATE TABLE event(row INTEGER PRIMARY KEY AUTOINCREMENT, wall_ns INTEGER NOT NULL, host BLOB,"
 	" kind TEXT NOT NULL, detail TEXT NOT NULL);",
 	NULL
@@ -72,7 +88,7 @@ static const char *const evidence_text[EVIDENCE_Q_COUNT] = {
 	[EVIDENCE_Q_STREAM_ADD] = "INSERT OR IGNORE INTO stream VALUES(?1, ?2, 0, 0, 0)",
 	[EVIDENCE_Q_STREAM_GET] = "SELECT host, last_number, last_frame FROM stream WHERE id = ?1",
 	[EVIDENCE_Q_STREAM_MOVE] = "UPDATE stream SET last_number = ?2, last_frame = ?3, flags = ?4 WHERE id = ?1",
-	[EVIDENCE_Q_SEGMENT_PUT] = "INSERT INTO segment VALUES(?1, ?2) ON CONFLICT(number) DO UPDATE SET committed = ?2",
+	[EVIDENCE_Q_SEGMENT_PUT] = "INSERT INTO segment VALUES(?1, ?2, ?1) ON CONFLICT(number) DO UPDATE SET committed = ?2",
 	[EVIDENCE_Q_SEGMENT_GET] = "SELECT committed FROM segment WHERE number = ?1",
 	[EVIDENCE_Q_LEAF_NEXT] = "SELECT coalesce(max(number), -1) + 1 FROM leaf",
 	[EVIDENCE_Q_LEAF_ADD] = "INSERT INTO leaf(number, record) VALUES(?1, ?2)",
@@ -251,7 +267,11 @@ static int evidence_start(struct evidence *e, const struct id *server)
 	rc = sql_migrate(e->db, evidence_schema);
 	if (rc == 0)
 		rc = evidence_own(e, server);
-	return rc == 0 ? evidence_recover(e) : rc;
+	if (rc == 0)
+		rc = evidence_rewrite_recover(e);
+	if (rc == 0)
+		rc = evidence_remove_tidy(e, 0);
+	return rc >= 0 ? evidence_recover(e) : rc;
 }
 
 struct evidence *evidence_open(const char *dir, const struct id *server, bool write, int *error)
@@ -337,17 +357,26 @@ int evidence_events_after(struct evidence *e, uint64_t row,
 	return rc;
 }
 
+/* Each asked for anew: between two of them a segment may be replaced, and its
+ * file be gone. */
 int evidence_segments(struct evidence *e, int (*each)(void *context, const struct evidence_segment *s), void *context)
 {
 	struct sql_statement *q;
-	int rc = sql_prepare(e->db, "SELECT number, committed FROM segment ORDER BY number", &q);
+	int64_t place = -1;
+	int rc = sql_prepare(e->db, "SELECT number, committed, place FROM segment WHERE place > ?1 ORDER BY place LIMIT 1", &q);
 	if (rc != 0)
 		return rc;
-	while ((rc = sql_step(q)) == 1) {
+	for (;;) {
 		char path[EVIDENCE_PATH_SIZE];
+		sql_bind_int(q, 1, place);
+		rc = sql_step(q);
+		if (rc != 1)
+			break;
 		struct evidence_segment s = {
 			.number = (uint64_t)sql_int(q, 0), .committed = (uint64_t)sql_int(q, 1), .path = path,
 		};
+		place = sql_int(q, 2);
+		sql_reset(q);
 		evidence_segment_path(e, s.number, path);
 		rc = each(context, &s);
 		if (rc != 0)

@@ -81,13 +81,37 @@ int evidence_chunk_reset(struct evidence *e, const struct id *stream, uint64_t n
 	return rc == 1 ? 0 : rc == 0 ? ITM_ENOENT : rc;
 }
 
+/* Where the chunk is by now. */
+static int evidence_chunk_again(struct evidence *e, uint64_t row, struct evidence_chunk *c)
+{
+	struct sql_statement *q;
+	int rc = sql_prepare(e->db, "SELECT " CHUNK_COLUMNS " FROM chunk WHERE row = ?1", &q);
+	if (rc != 0)
+		return rc;
+	sql_bind_int(q, 1, (int64_t)row);
+	rc = sql_step(q);
+	if (rc == 1)
+		evidence_chunk_take(q, c);
+	sql_finalize(q);
+	return rc == 1 ? 0 : rc == 0 ? ITM_ENOENT : rc;
+}
+
 int evidence_read_chunk(struct evidence *e, const struct evidence_chunk *c, struct buffer *out)
 {
 	if (c->len > UNIT_PAYLOAD_MAX)
 		return ITM_ELIMIT;
 	char path[EVIDENCE_PATH_SIZE];
 	evidence_segment_path(e, c->segment, path);
-	return segment_read(path, c->offset, (size_t)c->len, out);
+	int rc = segment_read(path, c->offset, (size_t)c->len, out);
+	if (rc != ITM_ENOENT)
+		return rc;
+	/* Its segment was replaced since c was looked up. */
+	struct evidence_chunk now;
+	rc = evidence_chunk_again(e, c->row, &now);
+	if (rc != 0 || now.segment == c->segment || now.len > UNIT_PAYLOAD_MAX)
+		return rc != 0 ? rc : ITM_ENOENT;
+	evidence_segment_path(e, now.segment, path);
+	return segment_read(path, now.offset, (size_t)now.len, out);
 }
 
 /* The tail */

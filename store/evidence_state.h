@@ -45,6 +45,10 @@ struct evidence {
 	struct evidence_trim *trim;      /* tails to be cut once the batch is committed */
 	size_t trim_count, trim_size;
 
+	/* Tests: called between the steps of a rewriting. */
+	void (*step)(void *context);
+	void *step_context;
+
 	struct timespec hosts_changed;   /* mtime of store/hosts at the last import */
 };
 

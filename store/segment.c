@@ -49,14 +49,25 @@ static int segment_write_all(int fd, const uint8_t *data, size_t len)
 
 struct segment *segment_create(const char *dir, const struct segment_header *header, int *error)
 {
+	char name[SEGMENT_NAME_SIZE], path[4096];
+	segment_name(header->number, name);
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	struct segment *s = segment_create_as(path, header, error);
+	if (s != NULL && (fsync(s->fd) != 0 || atomicfile_sync_dir(dir) != 0)) {
+		*error = ITM_ESYS;
+		segment_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct segment *segment_create_as(const char *path, const struct segment_header *header, int *error)
+{
 	struct segment *s = calloc(1, sizeof *s);
 	if (s == NULL) {
 		*error = ITM_ENOMEM;
 		return NULL;
 	}
-	char name[SEGMENT_NAME_SIZE], path[4096];
-	segment_name(header->number, name);
-	snprintf(path, sizeof path, "%s/%s", dir, name);
 	s->number = header->number;
 	s->end = SEGMENT_HEADER_SIZE;
 	s->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, SEGMENT_MODE);
@@ -67,8 +78,7 @@ struct segment *segment_create(const char *dir, const struct segment_header *hea
 	}
 	uint8_t bytes[SEGMENT_HEADER_SIZE];
 	unit_segment_encode(header, bytes);
-	if (fchmod(s->fd, SEGMENT_MODE) != 0 || segment_write_all(s->fd, bytes, sizeof bytes) != 0 ||
-	    fsync(s->fd) != 0 || atomicfile_sync_dir(dir) != 0) {
+	if (fchmod(s->fd, SEGMENT_MODE) != 0 || segment_write_all(s->fd, bytes, sizeof bytes) != 0) {
 		*error = ITM_ESYS;
 		segment_close(s);
 		return NULL;

@@ -22,6 +22,8 @@ int segment_parse_name(const char *name, uint64_t *number);
  * durable with the folder; NULL and *error (ITM_EBUSY: the name is taken). */
 struct segment;
 struct segment *segment_create(const char *dir, const struct segment_header *header, int *error);
+/* The same under any name, and not durable yet. */
+struct segment *segment_create_as(const char *path, const struct segment_header *header, int *error);
 void segment_close(struct segment *s);
 uint64_t segment_number(const struct segment *s);
 uint64_t segment_end(const struct segment *s);     /* where the next byte goes */

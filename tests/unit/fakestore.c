@@ -8,6 +8,7 @@
 #include <ftw.h>
 
 #include "format/meta.h"
+#include "format/receipt.h"
 #include "format/unit.h"
 
 #define MUST(x) do { int r_ = (x); if (r_ != 0) { fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #x, error_text(r_)); abort(); } } while (0)
@@ -33,6 +34,7 @@ void fakestore_open(struct fakestore *f)
 	MUST(sign_init());
 	sign_keypair(&f->identity);
 	sign_keypair(&f->key);
+	sign_keypair(&f->log);
 	f->host = id_random();
 	struct id server = id_random();
 	int error = 0;
@@ -113,13 +115,12 @@ void fakestore_frame(struct fakestore *f, struct fakesession *s)
 
 void fakestore_chunk(struct fakestore *f, struct fakesession *s, uint16_t flags)
 {
-	struct buffer stored, signed_block, nothing;
+	struct buffer stored, signed_block, receipt;
 	uint8_t digest[1][HASH_SIZE];
 	if (s->run.len > 0)
 		next_frame(s);
 	buffer_init(&stored, UNIT_PAYLOAD_MAX);
 	buffer_init(&signed_block, UNIT_PAYLOAD_MAX);
-	buffer_init(&nothing, 1);
 	struct chunk info = { .flags = flags, .last_frame = s->frame, .boot_ns = s->start_ms * 1000000,
 			      .wall_ns = wall(s->start_ms), .duration_ms = (uint32_t)s->columns.last_ms };
 	MUST(chunk_writer_put(s->writer, &info, &s->columns, &stored, digest[0]));
@@ -137,8 +138,13 @@ void fakestore_chunk(struct fakestore *f, struct fakesession *s, uint16_t flags)
 	struct chunk decoded;
 	MUST(chunk_decode(stored.data, stored.len, &decoded, NULL));
 	struct evidence_piece piece = { stored.data, stored.len }, block = { signed_block.data, signed_block.len };
-	struct evidence_piece none = { 0 };
-	MUST(evidence_put(f->evidence, &b, &piece, &decoded, 1, &block, &none, NULL));
+	struct receipt r = { .type = RECEIPT_BLOCK, .host = f->host, .sequence = f->sequence };
+	memcpy(r.block_hash, f->head, HASH_SIZE);
+	buffer_init(&receipt, RECEIPT_SIZE);
+	MUST(receipt_encode(&receipt, &r, &f->log));
+	struct evidence_piece signed_receipt = { receipt.data, receipt.len };
+	MUST(evidence_put(f->evidence, &b, &piece, &decoded, 1, &block, &signed_receipt, NULL));
+	buffer_free(&receipt);
 	buffer_free(&stored);
 	buffer_free(&signed_block);
 }

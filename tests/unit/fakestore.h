@@ -11,7 +11,7 @@ struct fakestore {
 	char store[80], index[80];
 	struct evidence *evidence;       /* open for writing */
 	struct id host;
-	struct sign_key identity, key;
+	struct sign_key identity, key, log;
 	uint64_t sequence;
 	uint8_t head[HASH_SIZE];
 };
