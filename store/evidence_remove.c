@@ -138,7 +138,7 @@ static int remove_encode(const struct removal *d, struct chunk *c, const uint8_t
 	*type = UNIT_CHUNK;
 	for (size_t i = 0; i < c->section_count; i++)
 		if ((d->sections & 1u << c->section[i].kind) && c->section[i].codec != CHUNK_DROPPED) {
-			c->section[i].codec = CHUNK_DROPPED;
+			chunk_drop(c, i);
 			changed = true;
 		}
 	return changed ? chunk_encode(out, c) : 0;
