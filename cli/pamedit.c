@@ -21,6 +21,7 @@
 static const char profile_source[] = ITM_DATADIR "/itm/pam-configs/itm";
 static const char profile[] = "/usr/share/pam-configs/itm";
 static const char custom[] = "/etc/authselect/custom/itm";
+static const char authselect_folder[] = "/etc/authselect", authselect_copies[] = "/var/lib/authselect";
 static const char *const update_programs[] = { "/usr/sbin/pam-auth-update", NULL };
 static const char *const authselect_programs[] = { "/usr/bin/authselect", "/bin/authselect", NULL };
 /* Session stacks that a login goes through. */
@@ -143,6 +144,9 @@ static int keep_authselect(struct changes *c, char *error)
 	if (current != NULL)
 		snprintf(c->how, sizeof c->how, "authselect %.*s", (int)strcspn(current, "\n"), current);
 	buffer_free(&out);
+	if (r == 0 && strstr(c->how, " with-custom-passwd") != NULL)
+		r = fail(error, ITM_EPERM, "the feature with-custom-passwd takes the passwd line from %s/user-nsswitch.conf, "
+			 "not from a profile: put itm first there by hand, or give the feature up", authselect_folder);
 	const char *base = c->how + strcspn(c->how, " ");
 	base += strspn(base, " ");
 	int len = (int)strcspn(base, " ");
@@ -157,7 +161,10 @@ static int keep_authselect(struct changes *c, char *error)
 		return fail(error, ITM_EBUSY, "%s is there already: remove it", custom);
 	r = changes_keep_folder(c, custom);
 	if (r == 0)
-		r = keep_folder(c, CHANGES_STATE, "/etc/authselect", NULL, error);
+		r = keep_folder(c, CHANGES_STATE, authselect_folder, NULL, error);
+	/* With what it wrote last, to know whether somebody changed it since. */
+	if (r == 0 && machine_stat(c->machine, authselect_copies, &st) == 0)
+		r = keep_folder(c, CHANGES_STATE, authselect_copies, NULL, error);
 	return r == 0 ? keep_folder(c, CHANGES_OWN, folder, custom, error) : r;
 }
 

@@ -13,6 +13,7 @@ import traceback
 
 import lab
 import login_tests
+import masking_tests
 import pipe_tests
 import crash_tests
 import damage_tests
@@ -24,7 +25,7 @@ import upgrade_tests
 import transfer_tests
 import ways_tests
 
-MODULES = [login_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, ways_tests, crash_tests, events_tests, damage_tests]
+MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, ways_tests, crash_tests, events_tests, damage_tests]
 LIMIT_S = 60  # for a test that names none
 
 

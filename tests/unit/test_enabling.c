@@ -89,13 +89,16 @@ static bool leftover(void)
 	return stat(full, &st) == 0;
 }
 
-/* authselect: makes a profile of the one in use, and puts one into force. */
+static bool custom_passwd;
+
+/* authselect: makes a profile of the one in use, and puts one into force, with
+ * a copy of each file to know later whether somebody changed it. */
 static int authselect(const char *const *argv, struct buffer *out)
 {
 	static const char *const names[] = { "nsswitch.conf", "system-auth", "password-auth" };
 	char from[PATH_MAX], to[PATH_MAX], text[4096];
 	if (strcmp(argv[1], "current") == 0)
-		return buffer_put_text(out, "sssd with-mkhomedir\n");
+		return buffer_put_text(out, custom_passwd ? "sssd with-mkhomedir with-custom-passwd\n" : "sssd with-mkhomedir\n");
 	bool make = strcmp(argv[1], "create-profile") == 0, ours = strcmp(argv[2], "custom/itm") == 0;
 	assert_true(make ? strcmp(argv[3], "--base-on=sssd") == 0 : strcmp(argv[3], "with-mkhomedir") == 0);
 	for (size_t i = 0; i < 3; i++) {
@@ -104,6 +107,9 @@ static int authselect(const char *const *argv, struct buffer *out)
 		snprintf(to, sizeof to, "%s/%s", make ? "/etc/authselect/custom/itm" : "/etc/authselect", names[i]);
 		get(from, text, sizeof text);
 		put(to, text, 0644);
+		snprintf(to, sizeof to, "/var/lib/authselect/%s", names[i]);
+		if (!make)
+			put(to, text, 0644);
 	}
 	if (!make)
 		put("/etc/authselect/authselect.conf", ours ? "custom/itm\nwith-mkhomedir\n" : "sssd\nwith-mkhomedir\n", 0644);
@@ -157,6 +163,9 @@ static void make_machine(const char *family, struct machine *m)
 		put("/usr/share/authselect/default/sssd/password-auth", "session required pam_unix.so\n", 0644);
 		put("/etc/authselect/nsswitch.conf", nsswitch, 0644);
 		put("/etc/authselect/system-auth", "session required pam_unix.so\n", 0644);
+		put("/var/lib/authselect/nsswitch.conf", nsswitch, 0644);
+		put("/var/lib/authselect/system-auth", "session required pam_unix.so\n", 0644);
+		put("/var/lib/authselect/password-auth", "session required pam_unix.so\n", 0644);
 		put("/etc/authselect/password-auth", "session required pam_unix.so\n", 0644);
 		put("/etc/pam.d/sshd", "session include /etc/authselect/password-auth\n", 0644);
 	} else {
@@ -288,6 +297,20 @@ static void test_tools_are_asked_when_their_files_changed(void **state)
 	assert_has("/etc/authselect/nsswitch.conf", "itm", false);
 }
 
+/* A passwd line that no profile makes is not made by ours either. */
+static void test_custom_passwd_is_refused(void **state)
+{
+	make_machine("redhat", &m);
+	uint64_t before = whole();
+	custom_passwd = true;
+	int r = enable(&m, &e);
+	custom_passwd = false;
+	assert_int_equal(r, ITM_EPERM);
+	assert_non_null(strstr(e.error, "user-nsswitch.conf"));
+	assert_true(whole() == before);
+	assert_false(leftover());
+}
+
 static void test_refusals(void **state)
 {
 	static char nobody[] = "nobody-here", group[] = "@nobody", line[] = "alice\nstrict = root";
@@ -329,7 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_on_and_off), cmocka_unit_test(test_each_step_fails_once),
 		cmocka_unit_test(test_a_crash_is_taken_back), cmocka_unit_test(test_others_changed_files),
-		cmocka_unit_test(test_tools_are_asked_when_their_files_changed), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_tools_are_asked_when_their_files_changed), cmocka_unit_test(test_custom_passwd_is_refused), cmocka_unit_test(test_refusals),
 	};
 	return cmocka_run_group_tests(tests, make_root, remove_root);
 }
