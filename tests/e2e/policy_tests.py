@@ -143,6 +143,37 @@ def test_a_changed_configuration_is_taken_over():
     wait_for("dave out of scope", 5, lambda: b"itm-shell" not in run(["getent", "passwd", "dave"]).stdout)
 
 
+def test_the_notice_is_shown_on_a_terminal_and_nowhere_else():
+    path = "/etc/itm/agent.conf.d/notice.conf"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+
+    def shown():
+        with login("alice") as terminal:
+            terminal.command("bash -lc 'echo in''side'; script -qec 'bash -lc id' /dev/null; echo de''eper", "deeper.*lab:~")
+            time.sleep(0.3)
+            terminal.type("exit\r")
+            terminal.end()
+            return terminal.shown
+    try:
+        for words in ("All of this is watched.", ""):
+            with open(path, "w") as f:
+                f.write(f"notice = {words}\n")
+            mark = len(DAEMONS.log("itm-agentd"))
+            DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+            wait_for("the settings", 5, lambda: len(DAEMONS.log("itm-agentd")) > mark)
+            time.sleep(0.5)
+            done = ssh("alice", "echo out; echo err >&2")
+            equal((done.stdout, done.stderr), (b"out\n", b"err\n"), "a command")
+            equal(ssh("alice", "-s", "sftp", input=b"").stdout, b"", "a subsystem")
+            text = shown()
+            check(b"This session is recorded" not in text, f"the old notice: {text[:200]!r}")
+            equal(text.count(b"is watched."), 1 if words else 0, "notices on a terminal")
+            check(not words or text.startswith(words.encode() + b"\r\n"), f"not first: {text[:100]!r}")
+    finally:
+        os.remove(path)
+        DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+
+
 def test_only_root_announces_logins():
     done = run(["setpriv", "--reuid=dave", "--regid=dave", "--clear-groups", "python3", "-c",
                 "import socket; s=socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect('/run/itm/pam.sock')"])

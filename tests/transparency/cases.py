@@ -3,6 +3,7 @@ pattern must be shown before the next step; keys may be a (rows, columns) to
 resize to, or a function of the terminal."""
 import os
 import random
+import re
 import time
 
 from compare import PROMPT
@@ -113,6 +114,12 @@ def still_listed():
     return run(["who"]).stdout, b"still logged in" in run(["last", "-2", "alice"]).stdout
 
 
+def message(terminal):
+    """Somebody writes to alice."""
+    name = re.findall(rb"/dev/(pts/\d+)", terminal.shown)[-1].decode()
+    run(["write", "alice", name], input=b"are you there\n")
+
+
 def storm(terminal):
     for i in range(100):
         size(terminal.master, 20 + i % 30, 60 + i % 60)
@@ -216,6 +223,17 @@ STREAMS = [
     lines("sudo", "sudo id -u", "sudo -k; sudo -n true; echo $?", "sudo sh -c 'tty | head -c9; echo'", "sudo -i id -un"),
     Case("ssh inside", [(" ".join(["ssh -tt -o BatchMode=yes -o StrictHostKeyChecking=no -o LogLevel=ERROR -i ~/.ssh/none bob@127.0.0.1"])
                          + "; echo $?\r", P)]),
+    # With recording two terminals of hers are listed, the one she works on and the one outside.
+    lines("what others see", "who | grep alice | cut -c1-5 | sort -u", "who | grep -c \"alice *$(tty | cut -c6-) \"", "w -h alice | grep -c ' w -h alice'",
+          "last -1 -w alice | cut -c1-5", "last -w alice | grep -c \"$(tty | cut -c6-) .*still\"", "lastlog -u alice | tail -1 | cut -c1-6,27-36",
+          "users | tr ' ' '\\n' | sort -u | grep -c alice", after=still_listed),
+    Case("write and mesg", [("tty; mesg\r", P), (message, "there"), ("\r", P), ("mesg n; mesg; ls -l $(tty) | cut -c1-10\r", P), ("mesg y; mesg\r", P)],
+         needs="write", normal=[(rb"Message from [^\r\n]*", b"Message from")]),
+    lines("GPG_TTY", "export GPG_TTY=$(tty); echo shown > $GPG_TTY; test -c $GPG_TTY -a -r $GPG_TTY -a -w $GPG_TTY; echo $?",
+          "exec 9<>$GPG_TTY; stty -g <&9; exec 9>&-", "ps -o tty= -p $$ | cut -c1-4", "python3 -c 'import os; print(os.ttyname(0) == os.environ[\"GPG_TTY\"])'"),
+    Case("tickets of sudo", [("sudo -k; sudo -u dave id -un\r", "password for alice: "), ("correct horse alice\r", P), ("sudo -u dave id -un\r", P),
+                             ("sudo -n -u dave true; echo st=$?\r", P), ("script -qec 'sudo -n -u dave true' /dev/null; echo st=$?\r", P),
+                             ("sudo -k; sudo -n -u dave true; echo st=$?\r", P)], needs="sudo"),
     lines("no utmp", "who; who am i; logname; echo $?", before=no_utmp, after=utmp_back),
     lines("who am i", "who am i | cut -c1-5", "logname", "mesg", "tty | head -c9; echo", "ls -l $(tty) | cut -c1-18", "echo ${SSH_TTY%[0-9]*}",
           "test $SSH_TTY = $(tty); echo $?", "w -h $USER | wc -l > /dev/null; last -1 | cut -c1-5", after=still_listed),

@@ -31,7 +31,7 @@ def prepare():
     lab.run(["install", "-m", "600", "-o", "census", "-g", "census", "/root/.ssh/lab.pub",
              "/home/census/.ssh/authorized_keys"])
     with open("/etc/sudoers.d/lab", "w") as f:
-        f.write("alice ALL=(ALL) NOPASSWD: ALL\n")
+        f.write("alice ALL=(ALL) NOPASSWD: ALL\nalice ALL=(dave) PASSWD: ALL\n")
     os.chmod("/etc/sudoers.d/lab", 0o440)
     lab.run(["touch", "/var/log/wtmp"])
     cases.make_home(compare.HOME)
