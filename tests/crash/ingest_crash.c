@@ -4,7 +4,11 @@
  *
  *   ingest_crash PROGRAM [KILLS [BLOCKS]]
  *
- * Exit status 0 = all held; says what was seen.  Needs no root (drops it). */
+ * Exit status 0 = all held; says what was seen.  Needs no root (drops it).
+ * With POWERCUT=FOLDER it works in there and is told what to do (powercut.py):
+ *   feed LOG     send everything, note receipts in LOG (tests/powercut/mark.h)
+ *   check N      the store went back to a moment when N blocks had receipts:
+ *                start on it, send the rest, look at all of it */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,9 +31,10 @@
 #include "store/evidence.h"
 #include "store/segment.h"
 #include "store/sql.h"
+#include "tests/powercut/mark.h"
 #include "tests/unit/chain.h"
 
-enum { PATH = 512, NOBODY = 65534, PATIENCE_S = 180 };
+enum { PATH = 512, NOBODY = 65534, PATIENCE_S = 180, PATIENCE_CUT_S = 20, DIALS_CUT = 20, FLYING_MARKED = 4 };
 
 struct group { size_t start, len; uint8_t hash[HASH_SIZE]; bool acknowledged; };
 
@@ -47,6 +53,8 @@ struct crash {
 	unsigned port, kills, kills_wanted, reconnects;
 	size_t genesis;          /* blocks of that kind */
 	size_t acknowledged, kill_at, countersigned, again;
+	int marks;               /* -1 = none are wanted */
+	bool cut;                /* the power was */
 	/* connection */
 	struct tls_link *link;
 	struct buffer in, out;
@@ -154,6 +162,7 @@ static void start(struct crash *c)
 	if (c->pid > 0)
 		return;
 	char log[PATH];
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	UNDER(c, log, "ingestd.log");
 	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
 	dup2(fd, 2);
@@ -233,6 +242,11 @@ static void take(struct crash *c, const struct forward_message *m)
 		must(memcmp(r.block_hash, c->group[r.sequence - 1].hash, HASH_SIZE) == 0, "receipt's block");
 		c->acknowledged += !c->group[r.sequence - 1].acknowledged;
 		c->group[r.sequence - 1].acknowledged = true;
+		if (c->marks >= 0) {
+			char text[32];
+			snprintf(text, sizeof text, "%" PRIu64, r.sequence);
+			mark(c->marks, text);
+		}
 		break;
 	case FORWARD_COUNTERSIGN:
 		must(receipt_decode(m->payload, m->len, &r, NULL) == 0 && receipt_check(&r, c->log_key) == 0 &&
@@ -271,7 +285,8 @@ static bool receive(struct crash *c)
 
 static bool transmit(struct crash *c)
 {
-	while (c->welcome && c->next < c->count && c->out.len < 64 * 1024) {
+	while (c->welcome && c->next < c->count && c->out.len < 64 * 1024 &&
+	       (c->marks < 0 || c->next < c->acknowledged + FLYING_MARKED)) {
 		const struct group *g = &c->group[c->next++];
 		must(forward_put(&c->out, FORWARD_GROUP, c->groups.data + g->start, g->len) == 0, "memory");
 	}
@@ -306,7 +321,9 @@ static void run(struct crash *c)
 {
 	time_t began = time(NULL);
 	while (c->acknowledged < c->count || c->kills < c->kills_wanted) {
-		must(time(NULL) - began < PATIENCE_S, "no end in time");
+		must(time(NULL) - began < (c->cut ? PATIENCE_CUT_S : PATIENCE_S), "no end in time");
+		must(!c->cut || c->reconnects < DIALS_CUT, "the server lets its host go again and again");
+		must(waitpid(c->pid, NULL, WNOHANG) == 0, "itm-ingestd ended by itself");
 		if (c->link == NULL && !dial(c)) {
 			const struct timespec pause = { .tv_nsec = 10000000 };
 			nanosleep(&pause, NULL);
@@ -407,6 +424,53 @@ static void inspect(struct crash *c)
 	sql_close(s);
 }
 
+/* Under a power cut */
+
+static int check_moment(struct crash *c, size_t acknowledged)
+{
+	for (size_t i = 0; i < c->count; i++)
+		c->group[i].acknowledged = i < acknowledged;
+	c->acknowledged = acknowledged;
+	c->kills = c->kills_wanted;
+	c->marks = -1;
+	c->cut = true;
+	c->reconnects = 0;
+	start(c);
+	run(c);
+	stop(c, SIGTERM);
+	disconnect(c);
+	inspect(c);
+	return 0;
+}
+
+static void obey(struct crash *c)
+{
+	char line[PATH];
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	while (fgets(line, sizeof line, stdin) != NULL) {
+		int status = 0;
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "feed ", 5) == 0) {
+			c->marks = mark_open(line + 5);
+			must(c->marks >= 0, "the log");
+			start(c);
+			run(c);
+			stop(c, SIGKILL);
+			disconnect(c);
+		} else {
+			pid_t pid = fork();
+			must(pid >= 0, "fork");
+			if (pid == 0) /* what fails there fails for this moment only */
+				exit(check_moment(c, strtoul(line + strlen("check "), NULL, 10)));
+			must(waitpid(pid, &status, 0) == pid, "wait");
+			while (wait(NULL) > 0) /* the daemon of one that failed: the store must be let go */
+				;
+		}
+		printf("%s\n", status == 0 ? "done" : "failed");
+		fflush(stdout);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct crash c;
@@ -421,9 +485,11 @@ int main(int argc, char **argv)
 	c.count = argc > 3 ? strtoul(argv[3], NULL, 10) : 500;
 	c.group = calloc(c.count, sizeof *c.group);
 	must(c.group != NULL && c.count > c.kills_wanted, "numbers");
-	const char *base = getenv("TMPDIR");
-	snprintf(c.dir, sizeof c.dir, "%s/itm-crash-XXXXXX", base != NULL ? base : "/tmp");
-	must(mkdtemp(c.dir) != NULL, "folder");
+	const char *base = getenv("TMPDIR"), *given = getenv("POWERCUT");
+	c.marks = -1;
+	snprintf(c.dir, sizeof c.dir, "%s%s", given != NULL ? given : base != NULL ? base : "/tmp",
+		 given != NULL ? "" : "/itm-crash-XXXXXX");
+	must(given != NULL || mkdtemp(c.dir) != NULL, "folder");
 	UNDER(&c, c.config, "server.conf");
 	buffer_init(&c.groups, 256 << 20);
 	buffer_init(&c.in, FORWARD_MAX);
@@ -436,6 +502,10 @@ int main(int argc, char **argv)
 	c.tls = tls_context_new(c.agent.tls_ca, c.agent.tls_cert, c.agent.tls_key, false, error, sizeof error);
 	must(c.tls != NULL, error);
 	c.kill_at = 3;
+	if (given != NULL) {
+		obey(&c);
+		return 0;
+	}
 	start(&c);
 	run(&c);
 	stop(&c, SIGTERM);

@@ -4,7 +4,9 @@
  * writes "<stream> <last acknowledged frame> <END acknowledged>" lines.
  *
  * usage (as itm-brokerd): itm-brokerd --config FILE; answers go to
- * <folder of FILE>/acked, control path is <folder of FILE>/run/agentd.sock. */
+ * <folder of FILE>/acked, control path is <folder of FILE>/run/agentd.sock.
+ * With a file <folder of FILE>/disk.log each acknowledgement is noted there as
+ * soon as it comes (tests/powercut), and fewer frames are on their way. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,8 +24,9 @@
 #include "format/record.h"
 #include "local/message.h"
 #include "local/supervisor.h"
+#include "tests/powercut/mark.h"
 
-enum { STREAMS = 4, WINDOW = 256, BOUND = 1 << 20, CONTROL_SIZE = 8192 };
+enum { STREAMS = 4, WINDOW = 256, WINDOW_MARKED = 8, BOUND = 1 << 20, CONTROL_SIZE = 8192 };
 
 struct held { uint64_t number; struct buffer message; };
 struct play {
@@ -38,6 +41,7 @@ struct play {
 static struct play plays[STREAMS];
 static int control = SUPERVISOR_CONTROL_FD;
 static bool stopping;
+static int marks = -1;
 static unsigned seed;
 static char folder[PATH_MAX - 32], control_path[PATH_MAX];
 
@@ -95,6 +99,12 @@ static void take_ack(struct play *p, uint64_t number)
 		struct held *h = &p->held[++p->acked % WINDOW];
 		p->held_bytes -= h->message.len;
 		buffer_free(&h->message);
+	}
+	if (marks >= 0) {
+		char key[ID_TEXT_SIZE], text[ID_TEXT_SIZE + 64];
+		id_format(&p->id, key);
+		(void)snprintf(text, sizeof text, "%s %" PRIu64 " %d", key, p->acked, p->ended && p->acked == p->number);
+		mark(marks, text);
 	}
 }
 
@@ -188,9 +198,10 @@ static void write_answers(void)
 static bool produce(void)
 {
 	bool done = stopping;
+	uint64_t window = marks >= 0 ? WINDOW_MARKED : WINDOW - 1;
 	for (size_t i = 0; i < STREAMS; i++) {
 		struct play *p = &plays[i];
-		if (p->sock >= 0 && !p->ended && (stopping || (p->number - p->acked < WINDOW - 1 && p->held_bytes < BOUND))) {
+		if (p->sock >= 0 && !p->ended && (stopping || (p->number - p->acked < window && p->held_bytes < BOUND))) {
 			if (p->number - p->acked < WINDOW - 1) {
 				make_frame(p, ++p->number, stopping);
 				p->ended = stopping;
@@ -222,6 +233,8 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return 64;
 	(void)snprintf(folder, sizeof folder, "%s", dirname(argv[2]));
+	(void)snprintf(control_path, sizeof control_path, "%s/disk.log", folder);
+	marks = mark_open(control_path);
 	(void)snprintf(control_path, sizeof control_path, "%s/run/agentd.sock", folder);
 	for (size_t i = 0; i < STREAMS; i++)
 		plays[i].sock = -1;
