@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,6 +97,7 @@ static void set_up_files(struct crash *c)
 	UNDER(c, c->server.store, "store");
 	UNDER(c, c->server.index, "index");
 	UNDER(c, c->server.run, "run");
+	must(mkdir(c->server.run, 0700) == 0, c->server.run);
 	UNDER(c, c->server.server_id, "server-id");
 	UNDER(c, c->server.log_secret, "log.secret");
 	UNDER(c, c->server.log_public, "log.public");
