@@ -87,6 +87,11 @@ int buffer_put_varint(struct buffer *b, uint64_t v)
 	return buffer_put(b, bytes, n);
 }
 
+int buffer_put_zigzag(struct buffer *b, int64_t v)
+{
+	return buffer_put_varint(b, (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0));
+}
+
 int buffer_put_text(struct buffer *b, const char *s)
 {
 	return buffer_put(b, s, strlen(s));

@@ -27,6 +27,7 @@ int buffer_put_u16(struct buffer *b, uint16_t v);
 int buffer_put_u32(struct buffer *b, uint32_t v);
 int buffer_put_u64(struct buffer *b, uint64_t v);
 int buffer_put_varint(struct buffer *b, uint64_t v);   /* LEB128, 1 to 10 bytes */
+int buffer_put_zigzag(struct buffer *b, int64_t v);    /* as varint: 2v, or -2v - 1 below 0 */
 int buffer_put_text(struct buffer *b, const char *s);  /* without the NUL */
 int buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

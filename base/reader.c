@@ -21,6 +21,12 @@ void reader_fail(struct reader *r, int code, const char *reason)
 	r->error_pos = r->pos;
 }
 
+int64_t reader_zigzag(struct reader *r)
+{
+	uint64_t v = reader_varint(r);
+	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
 const uint8_t *reader_bytes(struct reader *r, size_t n)
 {
 	if (r->error != 0)

@@ -29,6 +29,7 @@ uint64_t reader_u64(struct reader *r);
 /* Refuses more than 10 bytes, overflow past 64 bits, and padded (non-minimal)
  * encodings: one value has one encoding. */
 uint64_t reader_varint(struct reader *r);
+int64_t reader_zigzag(struct reader *r);
 /* Borrowed pointer to n bytes, or NULL after an error. */
 const uint8_t *reader_bytes(struct reader *r, size_t n);
 /* Copies n bytes to out (zeroes it after an error). */

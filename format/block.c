@@ -9,6 +9,8 @@ enum {
 	GENESIS_SIZE = 4 + SIGN_PUBLIC_SIZE + SIGN_PUBLIC_SIZE + SIGN_SIZE,
 	BODY_MAX = 1 + 1 + 5 + 5 + GENESIS_SIZE,
 	HEADER_IDENTITY_SIZE = 96,   /* header bytes an identity key vouches for */
+	FORM_SHORT = 2,              /* the long form begins with a letter */
+	NS_PER_MS = 1000000,
 	FLAGS_KNOWN = BLOCK_GENESIS | BLOCK_HEARTBEAT | BLOCK_CLOSE | BLOCK_RECOVERY | BLOCK_GAP | BLOCK_ROTATE,
 };
 static const char genesis_words[] = "ITM genesis";
@@ -36,10 +38,10 @@ static void put_header(struct block *b)
 	memcpy(h + 96, b->next_key, SIGN_PUBLIC_SIZE);
 }
 
-static int put_body(struct buffer *out, const struct block *b)
+/* Without its version. */
+static int put_body_rest(struct buffer *out, const struct block *b)
 {
-	int e = buffer_put_u8(out, 1);
-	e |= buffer_put_u8(out, b->clock_synchronised ? 1 : 0);
+	int e = buffer_put_u8(out, b->clock_synchronised ? 1 : 0);
 	e |= buffer_put_varint(out, b->clock_max_error_us);
 	e |= buffer_put_varint(out, b->chunk_count);
 	if (b->flags & BLOCK_GENESIS) {
@@ -51,6 +53,12 @@ static int put_body(struct buffer *out, const struct block *b)
 		e |= buffer_put(out, b->genesis.identity_signature, SIGN_SIZE);
 	}
 	return e ? ITM_ENOMEM : 0;
+}
+
+static int put_body(struct buffer *out, const struct block *b)
+{
+	int e = buffer_put_u8(out, 1);
+	return e ? e : put_body_rest(out, b);
 }
 
 static int body_hash(const struct block *b, const uint8_t (*digests)[HASH_SIZE], uint8_t out[HASH_SIZE])
@@ -130,10 +138,8 @@ static void get_header(struct reader *r, struct block *b)
 	reader_copy(r, b->body_hash, HASH_SIZE);
 }
 
-static void get_body(struct reader *r, struct block *b)
+static void get_body_rest(struct reader *r, struct block *b)
 {
-	if (reader_u8(r) != 1)
-		reader_fail(r, ITM_EVERSION, "block body of an unknown version");
 	b->clock_synchronised = reader_u8(r);
 	uint64_t error_us = reader_varint(r), count = reader_varint(r);
 	if (b->clock_synchronised > 1 || error_us > UINT32_MAX)
@@ -154,6 +160,13 @@ static void get_body(struct reader *r, struct block *b)
 	reader_copy(r, b->genesis.identity_signature, SIGN_SIZE);
 }
 
+static void get_body(struct reader *r, struct block *b)
+{
+	if (reader_u8(r) != 1)
+		reader_fail(r, ITM_EVERSION, "block body of an unknown version");
+	get_body_rest(r, b);
+}
+
 int block_decode(const void *data, size_t len, struct block *out, struct fault *fault)
 {
 	struct block b = { .flags = 0 };
@@ -168,6 +181,106 @@ int block_decode(const void *data, size_t len, struct block *out, struct fault *
 		return reader_result(&r, fault);
 	memcpy(b.header, data, BLOCK_HEADER_SIZE);
 	*out = b;
+	return 0;
+}
+
+void block_context_set(struct block_context *c, const struct block *last)
+{
+	*c = (struct block_context){ .known = true, .host = last->host, .boot_id = last->boot_id,
+				     .sequence = last->sequence, .wall_ns = last->wall_ns, .boot_ns = last->boot_ns };
+	block_hash(last, c->hash);
+}
+
+/* Would a reader who stands at c make exactly b of its short form?  Gives the
+ * times it needs. */
+static bool follows(const struct block_context *c, const struct block *b, uint64_t *boot_ms, int64_t *drift_ms)
+{
+	int64_t wall_ns, boot_ns = (int64_t)(b->boot_ns - c->boot_ns);
+	if (!c->known || (b->flags & BLOCK_GENESIS) || b->sequence != c->sequence + 1 || !id_equal(&b->host, &c->host) ||
+	    !id_equal(&b->boot_id, &c->boot_id) || memcmp(b->previous, c->hash, HASH_SIZE) != 0)
+		return false;
+	if (b->boot_ns < c->boot_ns || boot_ns < 0 || boot_ns % NS_PER_MS != 0 ||
+	    __builtin_sub_overflow(b->wall_ns, c->wall_ns, &wall_ns) || wall_ns % NS_PER_MS != 0)
+		return false;
+	*boot_ms = (uint64_t)(boot_ns / NS_PER_MS);
+	*drift_ms = wall_ns / NS_PER_MS - boot_ns / NS_PER_MS; /* both below 2^44 */
+	return true;
+}
+
+int block_encode_after(struct block_context *c, struct buffer *out, const struct block *b)
+{
+	uint64_t boot_ms;
+	int64_t drift_ms;
+	int e;
+	if (follows(c, b, &boot_ms, &drift_ms)) {
+		e = buffer_reserve(out, BLOCK_HEADER_SIZE + SIGN_SIZE + BODY_MAX);
+		if (e != 0)
+			return e;
+		(void)buffer_put_u8(out, FORM_SHORT); /* reserved above */
+		(void)buffer_put_u8(out, (uint8_t)b->sequence);
+		(void)buffer_put_varint(out, b->flags);
+		(void)buffer_put_varint(out, boot_ms);
+		(void)buffer_put_zigzag(out, drift_ms);
+		(void)buffer_put(out, b->next_key, SIGN_PUBLIC_SIZE);
+		(void)buffer_put(out, b->body_hash, HASH_SIZE);
+		(void)buffer_put(out, b->signature, SIGN_SIZE);
+		e = put_body_rest(out, b);
+	} else {
+		e = block_encode(out, b);
+	}
+	if (e == 0)
+		block_context_set(c, b);
+	return e;
+}
+
+static void get_short(struct reader *r, const struct block_context *c, struct block *b)
+{
+	*b = (struct block){ .host = c->host, .boot_id = c->boot_id, .sequence = c->sequence + 1 };
+	memcpy(b->previous, c->hash, HASH_SIZE);
+	if (reader_u8(r) != FORM_SHORT)
+		reader_fail(r, ITM_EVERSION, "block of an unknown form");
+	if (reader_u8(r) != (uint8_t)b->sequence || b->sequence == 0)
+		reader_fail(r, ITM_EFORMAT, "block does not follow the one before it: one is missing, or out of its place");
+	uint64_t flags = reader_varint(r), boot_ms = reader_varint(r);
+	int64_t drift_ms = reader_zigzag(r), wall_ms, wall_ns;
+	uint64_t boot_ns;
+	if (flags & ~(uint64_t)(FLAGS_KNOWN & ~BLOCK_GENESIS))
+		reader_fail(r, ITM_EVERSION, "unknown block flag");
+	if (__builtin_mul_overflow(boot_ms, (uint64_t)NS_PER_MS, &boot_ns) ||
+	    __builtin_add_overflow(c->boot_ns, boot_ns, &b->boot_ns) || boot_ms > INT64_MAX ||
+	    __builtin_add_overflow((int64_t)boot_ms, drift_ms, &wall_ms) ||
+	    __builtin_mul_overflow(wall_ms, (int64_t)NS_PER_MS, &wall_ns) ||
+	    __builtin_add_overflow(c->wall_ns, wall_ns, &b->wall_ns))
+		reader_fail(r, ITM_EFORMAT, "block's time is out of range");
+	b->flags = (uint16_t)flags;
+	reader_copy(r, b->next_key, SIGN_PUBLIC_SIZE);
+	reader_copy(r, b->body_hash, HASH_SIZE);
+	reader_copy(r, b->signature, SIGN_SIZE);
+	get_body_rest(r, b);
+	reader_end(r);
+}
+
+int block_decode_after(struct block_context *c, const void *data, size_t len, struct block *out, struct fault *fault)
+{
+	struct block b;
+	struct reader r;
+
+	if (len == 0 || *(const uint8_t *)data != FORM_SHORT) {
+		int e = block_decode(data, len, out, fault);
+		if (e == 0)
+			block_context_set(c, out);
+		return e;
+	}
+	if (!c->known)
+		return error_fault(fault, ITM_EINVAL, 0, "needs the block before it");
+	reader_init(&r, data, len);
+	get_short(&r, c, &b);
+	if (r.error != 0)
+		return reader_result(&r, fault);
+	put_header(&b);
+	memcpy(b.header + 128, b.body_hash, HASH_SIZE);
+	*out = b;
+	block_context_set(c, out);
 	return 0;
 }
 

@@ -11,10 +11,20 @@
  * header | signature).  Signature = Ed25519 over the header.
  * Genesis record: u8 version 1, u8 reason, u16 0, own public key 32, identity
  * public key 32, identity signature 64 over (0x14 | "ITM genesis" | header
- * bytes 0..95 with flags | own public key). */
+ * bytes 0..95 with flags | own public key).
+ *
+ * The *short* form stands for the same block where the block before it is
+ * known, and leaves out what follows from that one:
+ *   form u8=2, low byte of the sequence, flags varint, boot time since the
+ *   block before varint (ms), wall time less that varint (ms, zigzag), public
+ *   key of the next block 32, body hash 32, signature 64, body without its
+ *   version
+ * Only in a host's spool; a file's first block and each GENESIS are in the
+ * long form. */
 #ifndef ITM_FORMAT_BLOCK_H
 #define ITM_FORMAT_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,8 +77,27 @@ struct block {
  * else must be set.  0 or ITM_EINVAL. */
 int block_seal(struct block *b, const uint8_t (*digests)[HASH_SIZE],
 	       const struct sign_key *key, const struct sign_key *identity);
+/* What the short form leaves out: where a writer or reader of blocks in order
+ * stands.  Zeroed: nowhere. */
+struct block_context {
+	bool known;
+	struct id host, boot_id;
+	uint64_t sequence;
+	int64_t wall_ns;
+	uint64_t boot_ns;
+	uint8_t hash[HASH_SIZE];
+};
+void block_context_set(struct block_context *c, const struct block *last);
+
+/* The long form, which stands for itself. */
 int block_encode(struct buffer *out, const struct block *b);
 int block_decode(const void *data, size_t len, struct block *out, struct fault *fault);
+/* The short form if it says the same after the block of the context.  The
+ * context moves on to b. */
+int block_encode_after(struct block_context *c, struct buffer *out, const struct block *b);
+/* Either form; the context moves on.  ITM_EINVAL: short, and the context is
+ * nowhere. */
+int block_decode_after(struct block_context *c, const void *data, size_t len, struct block *out, struct fault *fault);
 void block_hash(const struct block *b, uint8_t out[HASH_SIZE]);
 
 /* Check body hash against the digests and the signature against key (the one

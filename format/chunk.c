@@ -14,16 +14,6 @@ enum {
 	CANONICAL_MAX = 61 + CHUNK_SECTIONS_MAX * (1 + 4 + HASH_SIZE),
 };
 
-static uint64_t zigzag(int64_t v)
-{
-	return (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0);
-}
-
-static int64_t unzigzag(uint64_t v)
-{
-	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-}
-
 void chunk_salt(const struct chunk *c, enum chunk_section_kind kind, uint8_t out[CHUNK_SALT_SIZE])
 {
 	uint8_t bytes[1 + CHUNK_SALT_SIZE + 1] = { DOMAIN_SALT }, hash[HASH_SIZE];
@@ -68,7 +58,7 @@ int chunk_encode(struct buffer *b, const struct chunk *c)
 	e |= buffer_put_varint(b, c->number);
 	e |= buffer_put_varint(b, c->last_frame);
 	e |= buffer_put_varint(b, c->boot_ns / NS_PER_MS);
-	e |= buffer_put_varint(b, zigzag(c->wall_ns / NS_PER_MS));
+	e |= buffer_put_zigzag(b, c->wall_ns / NS_PER_MS);
 	e |= buffer_put_varint(b, c->duration_ms);
 	e |= buffer_put_varint(b, c->dictionary);
 	if (!c->own_salts)
@@ -121,7 +111,7 @@ static void decode_header(struct reader *r, struct chunk *c)
 	c->number = reader_varint(r);
 	c->last_frame = reader_varint(r);
 	uint64_t boot_ms = reader_varint(r);
-	int64_t wall_ms = unzigzag(reader_varint(r));
+	int64_t wall_ms = reader_zigzag(r);
 	uint64_t duration = reader_varint(r), dictionary = reader_varint(r);
 	if (!c->own_salts)
 		reader_copy(r, c->salt, CHUNK_SALT_SIZE);

@@ -172,6 +172,18 @@ static void accept_block(struct verifier *v, const struct block *b, const uint8_
 	v->digests_whole = true;
 }
 
+/* A record that begins in the middle, with a block that says only what is new
+ * since the one before: nothing of it can be checked. */
+static int pass_over_block(struct verifier *v, const char *origin, uint64_t offset)
+{
+	verify_find(v, VERDICT_UNATTESTED, "the record begins at %s byte %" PRIu64 " with a block that needs the one before it", origin,
+		    offset);
+	v->lost_context = true;
+	v->digest_count = 0;
+	v->digests_whole = true;
+	return 0;
+}
+
 static int take_block(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
 {
 	struct block b;
@@ -179,9 +191,13 @@ static int take_block(struct verifier *v, const struct unit *u, const char *orig
 	const char *wrong;
 	char place[VERIFY_DETAIL_SIZE];
 
-	int r = block_decode(u->payload, u->len, &b, &fault);
+	int r = block_decode_after(&v->context, u->payload, u->len, &b, &fault);
+	if (r == ITM_EINVAL && !v->started)
+		return pass_over_block(v, origin, offset);
 	if (r != 0)
 		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
+	if (!v->started && v->lost_context && b.sequence == 1)
+		return verify_broken(v, origin, offset, "other blocks stand before the host's first");
 	if (v->started && b.sequence <= v->result.last_sequence)
 		return repeated_block(v, &b, origin, offset);
 	if (v->result.blocks > 0 && !id_equal(&b.host, &v->result.host))

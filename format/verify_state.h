@@ -6,6 +6,7 @@
 #include "format/verify.h"
 
 #include "base/hash.h"
+#include "format/block.h"
 
 enum {
 	VERIFY_STREAMS_MAX = 4096,      /* open at one time */
@@ -26,6 +27,7 @@ struct verifier {
 	bool started, watching, lost_context, stopped;
 	struct id watched;
 	uint8_t head[HASH_SIZE], next_key[SIGN_PUBLIC_SIZE];
+	struct block_context context;
 	uint8_t (*digests)[HASH_SIZE];
 	size_t digest_count;
 	bool digests_whole;            /* every pending chunk could be hashed */

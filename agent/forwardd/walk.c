@@ -21,11 +21,12 @@ enum {
 	WALK_WORDS = 256,
 };
 
-struct walk_place { uint64_t sequence; struct spool_place after; int64_t wall_ns; uint8_t hash[HASH_SIZE]; };
+struct walk_place { struct spool_place after; struct block_context block; };
 
 struct walk {
 	struct spool_reader *reader;
 	struct spool_place next;         /* behind the unit read last */
+	struct block_context context;    /* of the last block before it */
 	struct buffer group;             /* units since the last block */
 	struct buffer frames;            /* u32 length, payload: seen, not covered, not sent */
 	uint64_t sequence;               /* blocks up to this one need not be sent */
@@ -76,7 +77,7 @@ const char *walk_words(const struct walk *w)
 int64_t walk_wall_after(const struct walk *w, uint64_t sequence)
 {
 	const struct walk_place *p = &w->places[(sequence + 1) % WALK_PLACES];
-	return p->sequence == sequence + 1 ? p->wall_ns : 0;
+	return p->block.sequence == sequence + 1 ? p->block.wall_ns : 0;
 }
 
 void walk_receipt(struct walk *w, uint64_t sequence)
@@ -95,8 +96,7 @@ static void walk_see_receipt(struct walk *w, const struct unit *u)
 static void walk_remember(struct walk *w, const struct block *b)
 {
 	struct walk_place *p = &w->places[b->sequence % WALK_PLACES];
-	*p = (struct walk_place){ .sequence = b->sequence, .after = w->next, .wall_ns = b->wall_ns };
-	block_hash(b, p->hash);
+	*p = (struct walk_place){ .after = w->next, .block = w->context };
 	if (b->sequence > w->last)
 		w->last = b->sequence;
 }
@@ -111,11 +111,12 @@ static void walk_scan(struct walk *w)
 	struct block b;
 	if (w->scanned || spool_reader_seek(w->reader, 0, 0) != 0)
 		return;
+	w->context.known = false;
 	while (spool_reader_next(w->reader, &u, &place, &fault) == 1) {
 		w->next = (struct spool_place){ place.segment, place.offset + u.size };
 		if (u.type == UNIT_RECEIPT)
 			walk_see_receipt(w, &u);
-		if (u.type == UNIT_BLOCK && block_decode(u.payload, u.len, &b, NULL) == 0)
+		if (u.type == UNIT_BLOCK && block_decode_after(&w->context, u.payload, u.len, &b, NULL) == 0)
 			walk_remember(w, &b);
 	}
 	w->scanned = true;
@@ -138,10 +139,12 @@ int walk_resume(struct walk *w, uint64_t sequence, const uint8_t hash[HASH_SIZE]
 	const struct walk_place *p = &w->places[w->sequence % WALK_PLACES];
 	/* Read again from the start if the place is forgotten, or the block there
 	 * is another than the server's: walk_next says so then. */
-	if (w->sequence != 0 && p->sequence == w->sequence &&
-	    (w->sequence != sequence || memcmp(p->hash, hash, HASH_SIZE) == 0)) {
+	if (w->sequence != 0 && p->block.sequence == w->sequence &&
+	    (w->sequence != sequence || memcmp(p->block.hash, hash, HASH_SIZE) == 0)) {
+		w->context = p->block;
 		return spool_reader_seek(w->reader, p->after.segment, p->after.offset);
 	}
+	w->context.known = false;
 	return spool_reader_seek(w->reader, 0, 0);
 }
 
@@ -209,6 +212,20 @@ static int walk_keep_unit(struct walk *w, const struct unit *u, const struct spo
 	return ITM_ELIMIT;
 }
 
+/* On the wire a block stands for itself: the server may have to compare it
+ * with one it has. */
+static int walk_keep_block(struct walk *w, const struct block *b, const struct spool_place *place)
+{
+	struct buffer payload;
+	buffer_init(&payload, UNIT_PAYLOAD_MAX);
+	int rc = block_encode(&payload, b);
+	const struct unit u = { .type = UNIT_BLOCK, .version = 1, .payload = payload.data, .len = (uint32_t)payload.len };
+	if (rc == 0)
+		rc = walk_keep_unit(w, &u, place);
+	buffer_free(&payload);
+	return rc;
+}
+
 static int walk_compare(struct walk *w, const struct block *b)
 {
 	uint8_t hash[HASH_SIZE];
@@ -224,7 +241,7 @@ static int walk_block(struct walk *w, const struct unit *u, const struct spool_p
 {
 	struct block b;
 	struct fault fault = { 0 };
-	int rc = block_decode(u->payload, u->len, &b, &fault);
+	int rc = block_decode_after(&w->context, u->payload, u->len, &b, &fault);
 	if (rc != 0) {
 		snprintf(w->words, sizeof w->words, "block at segment %" PRIu64 " offset %" PRIu64 ": %s", place->segment,
 			 place->offset, fault.reason);
@@ -243,7 +260,7 @@ static int walk_block(struct walk *w, const struct unit *u, const struct spool_p
 			 b.sequence, w->server_sequence);
 		return ITM_ENOENT;
 	}
-	rc = walk_keep_unit(w, u, place);
+	rc = walk_keep_block(w, &b, place);
 	if (rc == 0)
 		rc = forward_put(out, FORWARD_GROUP, w->group.data, w->group.len);
 	if (rc != 0)

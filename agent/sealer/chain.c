@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+enum { NS_PER_MS = 1000000 }; /* blocks say whole ms, which take less room */
+
 static uint64_t next_sequence(const struct chain *c)
 {
 	return c->has_last ? c->last.sequence + 1 : 1;
@@ -103,8 +105,8 @@ enum chain_start chain_open(struct chain *c, const struct block *last, const uin
 static void fill(struct chain *c, struct block *b, uint16_t flags, size_t count, uint64_t boot_ns, int64_t wall_ns)
 {
 	struct clock_state clock = clock_state();
-	*b = (struct block){ .flags = flags, .host = c->host, .sequence = next_sequence(c), .wall_ns = wall_ns,
-			     .boot_ns = boot_ns, .boot_id = c->boot, .clock_synchronised = clock.synchronised,
+	*b = (struct block){ .flags = flags, .host = c->host, .sequence = next_sequence(c), .wall_ns = wall_ns - wall_ns % NS_PER_MS,
+			     .boot_ns = boot_ns - boot_ns % NS_PER_MS, .boot_id = c->boot, .clock_synchronised = clock.synchronised,
 			     .clock_max_error_us = clock.max_error_us, .chunk_count = (uint32_t)count };
 	if (c->has_last)
 		memcpy(b->previous, c->last_hash, HASH_SIZE);

@@ -27,7 +27,7 @@ struct chain {
 /* What the slot says about the newest block on disk. */
 enum chain_start {
 	CHAIN_CONTINUE = 0,
-	CHAIN_AGAIN = 1,      /* the block in the slot is not on disk: append these very bytes */
+	CHAIN_AGAIN = 1,      /* the block in the slot is not on disk: append it as it was signed */
 	CHAIN_GENESIS = 2,    /* the key is gone (or never was): chain.genesis_reason says why */
 };
 

@@ -87,8 +87,11 @@ static int take_checkpoint(struct recovery *r, const struct unit *u)
 	while (r->streams != NULL)
 		stream_gone(&r->streams);
 	r->has_block = len > 0;
-	if (r->has_block)
+	r->context = (struct block_context){ .known = false };
+	if (r->has_block) {
 		r->block = block;
+		block_context_set(&r->context, &block);
+	}
 	r->receipt = receipt;
 	r->digest_count = r->chunk_bytes = 0;
 	for (uint32_t i = 0; i < count; i++) {
@@ -155,7 +158,7 @@ static int take_chunk(struct recovery *r, const struct unit *u, struct fault *fa
 
 static int take_block(struct recovery *r, const struct unit *u, struct fault *fault)
 {
-	int e = block_decode(u->payload, u->len, &r->block, fault);
+	int e = block_decode_after(&r->context, u->payload, u->len, &r->block, fault);
 	if (e != 0)
 		return e;
 	r->has_block = true;

@@ -25,6 +25,7 @@ struct recovery_stream {
 struct recovery {
 	bool has_block;
 	struct block block;
+	struct block_context context;
 	uint64_t receipt;            /* highest sequence the server answered for */
 	uint8_t (*digests)[HASH_SIZE];
 	size_t digest_count;

@@ -77,7 +77,7 @@ static int sign_the_rest(struct sealer *s, const struct recovery *rec, const str
 					  s->digest_count, &s->payload, &covered);
 	int r = 0;
 	if (how == CHAIN_AGAIN) {
-		r = sealer_append(s, UNIT_BLOCK);
+		r = sealer_append_block(s);
 		s->flying_count = covered;
 		if (r == 0)
 			r = sealer_sync(s);

@@ -91,6 +91,19 @@ int sealer_append(struct sealer *s, uint8_t type)
 	return r;
 }
 
+int sealer_append_block(struct sealer *s)
+{
+	uint64_t segment, offset;
+	/* Every file can be read alone: its first block is in the long form. */
+	spool_durable(s->spool, &segment, &offset);
+	if (segment != s->context_segment)
+		s->context.known = false;
+	s->context_segment = segment;
+	buffer_clear(&s->payload);
+	int r = block_encode_after(&s->context, &s->payload, &s->chain.flying);
+	return r ? r : sealer_append(s, UNIT_BLOCK);
+}
+
 int sealer_append_checkpoint(struct sealer *s)
 {
 	struct recovery_position *position = calloc(s->stream_count ? s->stream_count : 1, sizeof *position);
@@ -180,7 +193,7 @@ int sealer_make_block(struct sealer *s, uint16_t flags)
 	int r = chain_make(&s->chain, flags, s->digests, s->digest_count, s->clock->boot_ns(), s->clock->wall_ns(),
 			   &s->payload);
 	if (r == 0)
-		r = sealer_append(s, UNIT_BLOCK);
+		r = sealer_append_block(s);
 	if (r != 0)
 		return r;
 	s->flying_count = s->digest_count;

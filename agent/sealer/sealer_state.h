@@ -11,6 +11,8 @@ struct sealer {
 	const struct sealer_clock *clock;
 	struct spool *spool;
 	struct chain chain;
+	struct block_context context;    /* of the newest block in segment context_segment */
+	uint64_t context_segment;
 	struct ledger ledger;
 	struct stream *streams;
 	size_t stream_count;
@@ -41,6 +43,8 @@ int sealer_make_chunk(struct sealer *s, struct stream *st);
 int sealer_make_block(struct sealer *s, uint16_t flags);
 /* Put s->payload into the queue as a unit. */
 int sealer_append(struct sealer *s, uint8_t unit_type);
+/* Put the chain's block in flight into the queue. */
+int sealer_append_block(struct sealer *s);
 /* A note that all before it is signed, and where the streams stand. */
 int sealer_append_checkpoint(struct sealer *s);
 /* 0: all is durable.  1: not now.  ITM_E*. */

@@ -74,6 +74,7 @@ static void fuzz_config(const uint8_t *data, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct segment_header segment;
+	struct block_context context = { .sequence = 1, .wall_ns = INT64_MAX / 2, .boot_ns = 1000000 };
 	struct block block;
 	struct receipt receipt;
 	struct removal removal;
@@ -89,7 +90,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	case 'u': unit_decode(data, len, &unit, NULL); break;
 	case 's': unit_segment_decode(data, len, &segment, NULL); break;
 	case 'c': fuzz_chunk(data, len); break;
-	case 'b': block_decode(data, len, &block, NULL); break;
+	case 'b':
+		context.known = true;
+		block_decode(data, len, &block, NULL);
+		block_decode_after(&context, data, len, &block, NULL);
+		break;
 	case 'r': receipt_decode(data, len, &receipt, NULL); break;
 	case 'x':
 		if (removal_decode(data, len, &removal, NULL) == 0)

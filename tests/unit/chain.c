@@ -84,7 +84,7 @@ void chain_block(struct chain *c, uint16_t flags)
 {
 	struct buffer payload;
 	struct sign_key next;
-	struct block b = { .flags = flags, .host = c->host, .sequence = ++c->sequence, .wall_ns = (int64_t)c->now_ms,
+	struct block b = { .flags = flags, .host = c->host, .sequence = ++c->sequence, .wall_ns = (int64_t)c->now_ms * 1000000,
 			   .boot_ns = c->now_ms * 1000000, .boot_id = c->boot, .chunk_count = (uint32_t)c->digest_count };
 	if (flags & BLOCK_GENESIS) {
 		sign_keypair(&c->key);
@@ -95,7 +95,7 @@ void chain_block(struct chain *c, uint16_t flags)
 	memcpy(b.next_key, next.public_key, SIGN_PUBLIC_SIZE);
 	must(block_seal(&b, (const uint8_t (*)[HASH_SIZE])c->digests, &c->key, &c->identity) == 0);
 	buffer_init(&payload, UNIT_PAYLOAD_MAX);
-	must(block_encode(&payload, &b) == 0);
+	must((c->spool ? block_encode_after(&c->context, &payload, &b) : block_encode(&payload, &b)) == 0);
 	put_unit(c, UNIT_BLOCK, &payload);
 	buffer_free(&payload);
 	block_hash(&b, c->head);

@@ -16,6 +16,8 @@ struct chain {
 	struct buffer units;
 	struct id host, boot;
 	struct sign_key identity, log, key;
+	bool spool;              /* set: blocks in the short form, as in a host's spool */
+	struct block_context context;
 	uint64_t sequence, now_ms;
 	uint8_t head[HASH_SIZE];
 	uint8_t digests[64][HASH_SIZE];

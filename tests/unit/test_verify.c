@@ -20,14 +20,50 @@ static void assert_verdict(const struct chain *c, const uint8_t *data, size_t le
 		fail_msg("verdict %s (%s), expected %s", verdict_name(r.verdict), r.detail, verdict_name(want));
 }
 
+/* Tests with a form in their state go over both forms of a block. */
+static bool in_store = false, in_spool = true;
+
 static void whole_chain(void **state)
 {
 	struct chain c;
 	chain_init(&c);
+	c.spool = *(const bool *)*state;
 	chain_sample(&c);
 	struct verify_result r = chain_verify(&c, c.units.data, c.units.len);
 	assert_int_equal(r.verdict, VERDICT_UNANCHORED);
 	assert_true(r.blocks == 3 && r.chunks == 3 && r.receipts == 1 && r.closed && r.last_sequence == 3);
+	chain_free(&c);
+}
+
+/* A record whose first block needs the one before it: passed over, and said;
+ * what comes from the next long form on is checked. */
+static void begins_with_a_short_block(void **state)
+{
+	struct chain c;
+	chain_init(&c);
+	c.spool = true;
+	chain_block(&c, BLOCK_GENESIS);
+	size_t middle = c.units.len;
+	chain_block(&c, 0);
+	size_t with_one = c.units.len;
+	c.context.known = false; /* a new file */
+	chain_chunk(&c, "checked", CHUNK_END);
+	chain_block(&c, 0);
+	chain_block(&c, BLOCK_CLOSE);
+	struct verify_result r = chain_verify(&c, c.units.data + middle, c.units.len - middle);
+	assert_int_equal(r.verdict, VERDICT_UNATTESTED);
+	assert_true(r.blocks == 2 && r.first_sequence == 3 && r.chunks == 1);
+	c.units.data[c.units.len - 20] ^= 1;
+	assert_verdict(&c, c.units.data + middle, c.units.len - middle, VERDICT_TAMPERED);
+	c.units.data[c.units.len - 20] ^= 1;
+
+	/* But nothing may stand before a host's very first block. */
+	struct buffer b;
+	buffer_init(&b, 1 << 20);
+	assert_int_equal(buffer_put(&b, c.units.data + middle, with_one - middle), 0);
+	assert_int_equal(buffer_put(&b, c.units.data, c.units.len), 0);
+	assert_verdict(&c, b.data, b.len, VERDICT_TAMPERED);
+	buffer_free(&b);
 	chain_free(&c);
 }
 
@@ -111,6 +147,7 @@ static void every_bit(void **state)
 {
 	struct chain c;
 	chain_init(&c);
+	c.spool = *(const bool *)*state;
 	chain_sample(&c);
 	for (size_t bit = 0; bit < c.units.len * 8; bit++) {
 		c.units.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -155,6 +192,7 @@ static void drops_swaps_doubles(void **state)
 	struct piece p[64];
 	size_t order[65];
 	chain_init(&c);
+	c.spool = *(const bool *)*state;
 	chain_sample(&c);
 	size_t n = split(&c, p, 64);
 	for (size_t i = 0; i < n; i++) {
@@ -270,9 +308,13 @@ static void torn_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_chain), cmocka_unit_test(open_tails), cmocka_unit_test(declared_gap),
-		cmocka_unit_test(geneses), cmocka_unit_test(fork_is_named), cmocka_unit_test(every_bit),
-		cmocka_unit_test(drops_swaps_doubles), cmocka_unit_test(newest_key_cannot_rewrite),
+		cmocka_unit_test_prestate(whole_chain, &in_store), cmocka_unit_test_prestate(whole_chain, &in_spool),
+		cmocka_unit_test_prestate(every_bit, &in_store), cmocka_unit_test_prestate(every_bit, &in_spool),
+		cmocka_unit_test_prestate(drops_swaps_doubles, &in_store),
+		cmocka_unit_test_prestate(drops_swaps_doubles, &in_spool),
+		cmocka_unit_test(begins_with_a_short_block), cmocka_unit_test(open_tails), cmocka_unit_test(declared_gap),
+		cmocka_unit_test(geneses), cmocka_unit_test(fork_is_named),
+		cmocka_unit_test(newest_key_cannot_rewrite),
 		cmocka_unit_test(receipt_betrays_cut_tail), cmocka_unit_test(torn_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
