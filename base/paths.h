@@ -8,6 +8,8 @@
 #define PATHS_CONTROL_SOCKET PATHS_RUN "/agentd.sock" /* 0666, root and the children: children that outlived agentd come back */
 #define PATHS_AGENT_CONF "/etc/itm/agent.conf"
 #define PATHS_SERVER_CONF "/etc/itm/server.conf"
+#define PATHS_KEYLIST "/etc/itm/keylist"
+#define PATHS_OFFICER "/etc/itm/officer.pub"
 #define PATHS_STATE "/var/lib/itm"
 #define PATHS_SPOOL PATHS_STATE "/spool"
 #define PATHS_STORE PATHS_STATE "/store"

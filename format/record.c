@@ -20,6 +20,7 @@ static const struct { const char *name; enum record_column column; } kinds[16] =
 	[RECORD_NOTE] = { "note", RECORD_COLUMN_META },
 	[RECORD_GAP] = { "gap", RECORD_COLUMN_NONE },
 	[RECORD_COUNTED] = { "counted", RECORD_COLUMN_NONE },
+	[RECORD_SEAL] = { "seal", RECORD_COLUMN_NONE },
 };
 
 enum record_column record_column(enum record_kind kind)

@@ -18,7 +18,7 @@
 /* Stored in 4 bits; numbers are never reused. */
 enum record_kind {
 	RECORD_OUT = 0,      /* bytes shown on the terminal, or stdout; column OUT */
-	RECORD_IN = 1,       /* bytes typed; column IN (only once sealing exists) */
+	RECORD_IN = 1,       /* bytes typed, encrypted (sealed.h); column IN */
 	RECORD_ERR = 2,      /* bytes of stderr (pipe mode); column OUT */
 	RECORD_RESIZE = 3,   /* code = columns << 16 | rows */
 	RECORD_MARKER = 4,   /* text; column META */
@@ -32,7 +32,7 @@ enum record_kind {
 	RECORD_NOTE = 12,    /* text "key=value" lines for the reader; column META */
 	RECORD_GAP = 13,     /* code = bytes lost here */
 	RECORD_COUNTED = 14, /* code = count << 2 | stream (0 in, 1 out, 2 err): bytes seen, not stored */
-	/* 15 unused */
+	RECORD_SEAL = 15,    /* code = step of the key that encrypts IN from here on (sealed.h) */
 };
 
 enum record_column { RECORD_COLUMN_NONE, RECORD_COLUMN_OUT, RECORD_COLUMN_IN, RECORD_COLUMN_META };

@@ -25,6 +25,9 @@ struct settings_agent {
 	char host_id[256];            /* file with the host id */
 	char tls_key[256], tls_cert[256], tls_ca[256];
 	char log_key[256];            /* server's log public key, pinned */
+	char keylist[256];            /* auditors to whom keystrokes are sealed; FILE.minisig beside it */
+	char keylist_seen[256];       /* the broker's copy of the last good one */
+	char officer_key[256];        /* public key that signs it, pinned */
 	uint64_t block_interval_ms;   /* 1000..10000 */
 	uint64_t heartbeat_ms;
 };

@@ -34,6 +34,7 @@ struct source {
 	uint64_t tail_events;            /* shown from the tail, to be left out of the next chunks */
 	bool broken;                     /* until the next RESET nothing can be read */
 	bool ended;
+	struct sealed *keys;             /* NULL: typed bytes stay sealed */
 };
 
 struct source *source_open(const char *dir, const struct id *stream, int *error)
@@ -87,6 +88,7 @@ int source_rewind(struct source *s)
 	s->stream = old.stream;
 	s->payload = old.payload;
 	s->reader = fresh;
+	s->keys = old.keys;
 	chunk_reader_free(old.reader);
 	return 0;
 }
@@ -179,6 +181,24 @@ static void source_finish_part(struct source *s)
 	s->reading = SOURCE_NONE;
 }
 
+/* What is typed is for those who opened it; others learn about when. */
+static void source_typed(struct source *s, struct source_event *out)
+{
+	struct record_event *e = &out->event;
+	if (s->keys != NULL) {
+		sealed_event(s->keys, e);
+		return;
+	}
+	bool typed = e->kind == RECORD_IN || (e->kind == RECORD_COUNTED && (e->code & 3) == 0);
+	if (!typed)
+		return;
+	uint64_t over_ms = e->time_ms % SOURCE_TYPED_STEP_MS;
+	e->time_ms -= over_ms;
+	out->wall_ns -= (int64_t)(over_ms * 1000000);
+	e->data = NULL;
+	e->len = 0;
+}
+
 /* 1 = an event, 0 = the part is through, ITM_E*. */
 static int source_step(struct source *s, struct source_event *out)
 {
@@ -197,6 +217,7 @@ static int source_step(struct source *s, struct source_event *out)
 	out->chunk = out->sealed ? s->chunk.number : 0;
 	out->wall_ns = s->base_wall_ns + (int64_t)(out->event.time_ms * 1000000);
 	out->event.time_ms += s->base_ms;
+	source_typed(s, out);
 	if (out->event.time_ms < s->last_ms)
 		out->event.time_ms = s->last_ms;
 	s->last_ms = out->event.time_ms;
@@ -228,7 +249,7 @@ static int source_fetch(struct source *s)
 	return rc == 0 ? ITM_ENOENT : rc;
 }
 
-int source_next(struct source *s, struct source_event *out)
+static int next(struct source *s, struct source_event *out)
 {
 	for (;;) {
 		int rc;
@@ -246,4 +267,34 @@ int source_next(struct source *s, struct source_event *out)
 		if (rc < 0)
 			return rc;
 	}
+}
+
+int source_next(struct source *s, struct source_event *out)
+{
+	int rc = next(s, out);
+	if (rc < 0 && s->keys != NULL)
+		sealed_lost(s->keys);
+	return rc;
+}
+
+int source_unseal(struct source *s, struct sealed *keys, char words[SEALED_WORDS_SIZE])
+{
+	struct source_event first;
+	s->keys = NULL;
+	int rc = source_rewind(s);
+	if (rc != 0 || keys == NULL)
+		return rc;
+	snprintf(words, SEALED_WORDS_SIZE, "the session's metadata can't be read");
+	rc = source_next(s, &first);
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || first.event.kind != RECORD_ENV || first.event.data == NULL)
+		return ITM_ENOENT;
+	rc = sealed_open(keys, &s->stream, first.event.data, first.event.len, words);
+	int back = source_rewind(s);
+	if (rc == 0)
+		rc = back;
+	if (rc == 0)
+		s->keys = keys;
+	return rc;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "format/record.h"
+#include "format/sealed.h"
 
 struct source;
 
@@ -18,8 +19,17 @@ struct source;
 struct source *source_open(const char *dir, const struct id *stream, int *error);
 void source_close(struct source *s);
 
+/* Times of typed bytes that are not opened are told in such steps: to know
+ * when each key went down is to know something of what it was. */
+enum { SOURCE_TYPED_STEP_MS = 100 };
+
+/* Open sealed keystrokes with these keys (borrowed, NULL: leave them sealed)
+ * from the session's start on; rewinds.  0, or what sealed_open says, with
+ * words; ITM_ENOENT also when there is no metadata to open. */
+int source_unseal(struct source *s, struct sealed *keys, char words[SEALED_WORDS_SIZE]);
+
 struct source_event {
-	struct record_event event;   /* data borrowed until the next call; time_ms is since the session's start */
+	struct record_event event;   /* data borrowed until the next call, NULL for IN not opened; time_ms is since the session's start */
 	int64_t wall_ns;
 	bool sealed;                 /* false: from the provisional tail */
 	uint64_t chunk;              /* number of its chunk; 0 in the tail */

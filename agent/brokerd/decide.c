@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "format/meta.h"
 
-enum { ARGV_ROOM = META_MAX - 1024 }; /* mode, tty and size come after */
+enum { ARGV_ROOM = META_MAX - 11 * 1024 }; /* mode, tty, size and up to 32 keys with their boxes come after */
 
 /* Inside a recorded session when the terminal is one of ours, or when going
  * up the parents a session is met before any login: a login in between (su in
@@ -112,7 +112,7 @@ int decide_describe(const struct decide *d, const struct scope *scope, const str
 	const struct { const char *key, *value; } texts[] = {
 		{ "host", scope->host_id }, { "hostname", scope->hostname }, { "user", d->account.name },
 		{ "shell", d->account.shell }, { "term", shell->term },
-		{ "pam", d->login != NULL ? "yes" : "no" }, { "keystrokes", "counted" },
+		{ "pam", d->login != NULL ? "yes" : "no" },
 	};
 	int r = meta_put_number(meta, "v", 1);
 	for (size_t i = 0; r == 0 && i < sizeof texts / sizeof texts[0]; i++)

@@ -219,6 +219,14 @@ static void notice_changes(struct events *e)
 		meta_put_number(&b, "accounts", e->scope->users.count);
 		tell(e, &b);
 	}
+	const struct sealing *s = &e->scope->sealing;
+	if (s->changes != e->sealing_changes) {
+		e->sealing_changes = s->changes;
+		begin(&b, s->refused ? "keylist-refused" : "keylist-accepted");
+		keylist_describe(&s->list, &b);
+		put_text(&b, "reason", s->words);
+		tell(e, &b);
+	}
 }
 
 static int earlier(int a, int b)

@@ -5,6 +5,7 @@
  *
  * Words of `event`, never reused:
  *   agent-started agent-stopped sealer-restarted policy-changed events-lost
+ *   keylist-accepted keylist-refused
  *   login-opened login-closed login-refused login-unrecorded forward-only
  *   session-started session-ended session-refused session-unrecorded
  *   session-direct recorder-lost stub-refused
@@ -33,7 +34,7 @@ struct events {
 	struct hoststream stream;
 	const struct scope *scope;
 	struct id before;                /* the stream of a broker before us; zero = none */
-	uint64_t scope_changes;          /* told so far */
+	uint64_t scope_changes, sealing_changes; /* told so far */
 	uint32_t sealer_restarts;
 	int64_t retry_ms;                /* not beginning a stream before; 0 = now */
 	struct events_rate rate[EVENTS_OFTEN];

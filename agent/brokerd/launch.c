@@ -103,6 +103,10 @@ static int finish_meta(const struct launch *l, enum message_mode mode, const str
 	int r = buffer_put(&b, l->meta->data, l->meta->len);
 	if (r == 0)
 		r = meta_put(&b, "mode", mode == MESSAGE_PTY ? "pty" : "pipe");
+	if (r == 0 && mode == MESSAGE_PIPE)
+		r = meta_put(&b, "keystrokes", "counted");
+	if (r == 0 && mode == MESSAGE_PTY && l->auditors != NULL && keylist_describe(l->auditors, &b) != 0)
+		r = meta_put(&b, "seal_failed", "no room"); /* the recorder counts then */
 	if (r == 0 && mode == MESSAGE_PIPE && l->metadata_only)
 		r = meta_put(&b, "contents", "none");
 	if (r == 0 && o != NULL)

@@ -10,6 +10,7 @@
 
 #include "agent/brokerd/peer.h"
 #include "base/buffer.h"
+#include "format/keylist.h"
 #include "local/message.h"
 #include "local/users.h"
 
@@ -21,7 +22,8 @@ struct launch {
 	uid_t uid, caller;       /* of the stub; who ran su, or (uid_t)-1 */
 	uid_t recorder_uid;
 	gid_t recorder_gid, tty_gid;
-	const struct buffer *meta; /* session metadata but for mode, tty and size */
+	const struct buffer *meta; /* session metadata but for mode, tty, size and keys */
+	const struct keylist *auditors; /* of what is typed at a terminal; NULL: it is counted */
 	struct message_start start; /* mode is filled in */
 	enum users_failure failure;
 	uint64_t pipe_limit;

@@ -271,12 +271,14 @@ static void record(struct request *r, const struct decide *d)
 {
 	const struct request_table *t = r->table;
 	snprintf(r->name, sizeof r->name, "%s", d->account.name);
+	sealing_refresh(&t->scope->sealing, &t->scope->settings);
 	r->login = d->login != NULL;
 	r->launch = (struct launch){
 		.stub = r->fd, .fds = r->fds, .stream = -1, .peer = d->peer,
 		.uid = r->peer.uid, .caller = d->caller,
 		.recorder_uid = t->scope->recorder_uid, .recorder_gid = t->scope->recorder_gid,
 		.tty_gid = t->scope->tty_gid, .meta = &r->meta,
+		.auditors = sealing_list(&t->scope->sealing),
 		.start = { .stream = id_random() }, .failure = d->failure,
 		.pipe_limit = t->scope->settings.pipe_limit, .metadata_only = d->metadata_only,
 		.recorder = t->recorder,

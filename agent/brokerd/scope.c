@@ -156,6 +156,7 @@ static int apply(struct scope *s, const struct settings_agent *settings)
 	}
 	s->tty_gid = find_group(s, "tty", 5); /* 5: Debian's base-passwd */
 	read_host(s);
+	sealing_refresh(&s->sealing, &s->settings);
 	log_info("%zu accounts are recorded", s->users.count);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "agent/brokerd/loop.h"
+#include "agent/brokerd/sealing.h"
 #include "local/settings.h"
 #include "local/userlist.h"
 
@@ -16,6 +17,7 @@ struct scope {
 	const char *accounts;            /* folder of passwd and group: /etc */
 	struct settings_agent settings;  /* the ones in force */
 	struct userlist users;
+	struct sealing sealing;
 	char host_id[64], hostname[256];
 	uid_t recorder_uid;
 	gid_t recorder_gid, tty_gid;

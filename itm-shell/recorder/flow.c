@@ -53,6 +53,12 @@ int flow_fill(struct flow *f, int fd, bool is_socket)
 	return (int)n;
 }
 
+void flow_wipe(struct flow *f)
+{
+	explicit_bzero(f->data, f->end);
+	f->start = f->end = 0;
+}
+
 size_t flow_put(struct flow *f, const void *data, size_t len)
 {
 	size_t room = f->size - f->end;

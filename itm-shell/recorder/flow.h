@@ -20,6 +20,8 @@ void flow_close(struct flow *f);
 bool flow_empty(const struct flow *f);
 size_t flow_waiting(const struct flow *f);
 void flow_clear(struct flow *f);
+/* Clear, and leave nothing of the last bytes in memory. */
+void flow_wipe(struct flow *f);
 
 /* One read into an empty flow.  >0 bytes now in the flow, 0 = end of file or a
  * dead descriptor, ITM_EBUSY = nothing there yet.  is_socket: read without

@@ -25,6 +25,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "itm-shell/recorder/keystrokes.h"
 #include "itm-shell/recorder/pipepump.h"
 #include "local/recording.h"
 #include "itm-shell/recorder/ttypump.h"
@@ -182,11 +183,13 @@ static int give_up_rights(const char *user)
 	return r;
 }
 
-static int run(const struct options *o, struct recording *recording, const struct buffer *typed_ahead)
+static int run(const struct options *o, struct recording *recording, struct keystrokes *keystrokes,
+	       const struct buffer *typed_ahead)
 {
 	if (o->pty) {
 		const struct ttypump_config c = {
-			.recording = recording, .control = FD_CONTROL, .outer = FD_OUTER, .inner = FD_INNER,
+			.recording = recording, .keystrokes = keystrokes,
+			.control = FD_CONTROL, .outer = FD_OUTER, .inner = FD_INNER,
 			.typed_ahead = typed_ahead->data, .typed_ahead_len = typed_ahead->len,
 		};
 		int r = ttypump_run(&c);
@@ -237,6 +240,7 @@ int main(int argc, char **argv)
 	if (options.pty)
 		read_all(FD_TYPED_AHEAD, &typed_ahead);
 	prepare_descriptors(&options);
+	struct keystrokes *keystrokes = options.pty ? keystrokes_open(&meta, &options.stream) : NULL;
 	int r = give_up_rights(options.user);
 	if (r == 0)
 		r = recording_open(&recording, FD_STREAM, &options.stream, options.failure);
@@ -247,7 +251,10 @@ int main(int argc, char **argv)
 
 	recording_bytes(&recording, clock_boot_ns(), RECORD_ENV, meta.data, meta.len);
 	buffer_free(&meta);
-	r = run(&options, &recording, &typed_ahead);
+	r = run(&options, &recording, keystrokes, &typed_ahead);
+	keystrokes_close(keystrokes);
+	if (typed_ahead.data != NULL)
+		explicit_bzero(typed_ahead.data, typed_ahead.size);
 	buffer_free(&typed_ahead);
 	settle(&recording);
 	recording_close(&recording);

@@ -150,13 +150,19 @@ static void typed(struct ttypump *p)
 	struct masking_event events[MASKING_EVENTS_MAX];
 	size_t n = masking_typed(&p->masking, inner_state(p), p->in.data, p->in.end, events);
 
-	record_masking(p, events, n);
+	/* What need not be hidden comes last, and whole. */
+	bool shown = n > 0 && events[n - 1].kind == RECORD_COUNTED;
+	record_masking(p, events, shown ? n - 1 : n);
+	if (shown)
+		keystrokes_typed(p->c->keystrokes, p->recording, p->now_ns, p->in.data, p->in.end);
 }
 
 static void drain_in(struct ttypump *p)
 {
 	if (flow_drain(&p->in, p->c->inner, false, 0) == ITM_ECLOSED)
 		flow_clear(&p->in);
+	if (flow_empty(&p->in))
+		flow_wipe(&p->in);
 }
 
 static void drain_out(struct ttypump *p)
@@ -297,7 +303,8 @@ static int wait_ms(const struct ttypump *p)
 {
 	uint64_t now = clock_boot_ns();
 	int ms = recording_wait_ms(p->recording, now);
-	const uint64_t at[] = { p->deadline_ns, p->retry_ns > p->now_ns ? p->retry_ns : 0 };
+	const uint64_t at[] = { p->deadline_ns, p->retry_ns > p->now_ns ? p->retry_ns : 0,
+				keystrokes_due_ns(p->c->keystrokes) };
 
 	for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
 		if (at[i] == 0)
@@ -352,6 +359,7 @@ static void step(struct ttypump *p)
 		recording_receive(p->recording, p->now_ns);
 	if (!(fds[OUTER].revents & POLLIN)) /* typing has looked, and its echo waits */
 		look(p);
+	keystrokes_tick(p->c->keystrokes, p->now_ns);
 	recording_tick(p->recording, p->now_ns);
 	apply_policy(p);
 	check_end(p);

@@ -6,10 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "itm-shell/recorder/keystrokes.h"
 #include "local/recording.h"
 
 struct ttypump_config {
 	struct recording *recording;
+	struct keystrokes *keystrokes; /* NULL: what is typed is counted */
 	int control;             /* socket to the stub */
 	int outer;               /* outer terminal, a private non-blocking description */
 	int inner;               /* master of the inner terminal, non-blocking */
