@@ -12,7 +12,7 @@ struct command {
 };
 
 extern const struct command status_command, sessions_command, events_command, search_command, export_command,
-	verify_command, host_command, key_command,
+	verify_command, host_command, key_command, approve_command,
 	doctor_command, enable_command, enable_off_command;
 
 #endif

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/startup.h"
 #include "view/locate.h"
+#include "view/opening.h"
 #include "view/say.h"
 #include "view/sink.h"
 
@@ -17,6 +18,7 @@ static const char *const program = "itm export";
 
 struct export_options {
 	struct places_options places;
+	struct opening_options opening;
 	const char *format, *output;
 	bool raw;
 };
@@ -25,6 +27,7 @@ static const struct options_entry entries[] = {
 	{ "format", 'f', "FORMAT", OPTIONS_TEXT, offsetof(struct export_options, format), 0, 0, "asciicast (version 2), text or json" },
 	{ "output", 'o', "FILE", OPTIONS_TEXT, offsetof(struct export_options, output), 0, 0, "a new file, instead of standard output" },
 	{ "raw", 0, NULL, OPTIONS_FLAG, offsetof(struct export_options, raw), 0, 0, "asciicast: bytes as recorded, also those that act on a terminal" },
+	OPENING_OPTIONS(export_options, opening),
 	PLACES_STORE(export_options, places),
 	PLACES_INDEX(export_options, places),
 	PLACES_SPOOL(export_options, places),
@@ -101,6 +104,7 @@ static int run(int argc, char **argv)
 	struct places places;
 	struct located where;
 	struct source *source;
+	struct sealed *keys;
 	int status, r;
 
 	if (startup_parse(&command, &argc, argv, &options, &options.places, &places, &status) != 0)
@@ -120,8 +124,11 @@ static int run(int argc, char **argv)
 		say_error(program, "%s: cannot open session %s: %s", where.dir, argv[0], error_text(r));
 		return say_status(r);
 	}
-	status = export_to(source, sink, &options);
+	status = opening_begin(program, &options.opening, &places, source, &where.session.stream, &keys);
+	if (status == 0)
+		status = export_to(source, sink, &options);
 	source_close(source);
+	sealed_free(keys);
 	return status;
 }
 

@@ -10,6 +10,7 @@
 #include "itm-replay/player.h"
 #include "itm-replay/viewer.h"
 #include "view/locate.h"
+#include "view/opening.h"
 #include "view/options.h"
 #include "view/say.h"
 #include "view/sink.h"
@@ -19,6 +20,7 @@ static const char *const program = "itm-replay";
 
 struct replay_options {
 	struct places_options places;
+	struct opening_options opening;
 	const char *speed, *idle;
 	bool follow, plain, json, paused;
 };
@@ -30,6 +32,7 @@ static const struct options_entry entries[] = {
 	{ "paused", 'p', NULL, OPTIONS_FLAG, offsetof(struct replay_options, paused), 0, 0, "begin paused" },
 	{ "plain", 0, NULL, OPTIONS_FLAG, offsetof(struct replay_options, plain), 0, 0, "text with times on standard output" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct replay_options, json), 0, 0, "events as JSON lines on standard output" },
+	OPENING_OPTIONS(replay_options, opening),
 	PLACES_STORE(replay_options, places),
 	PLACES_INDEX(replay_options, places),
 	PLACES_SPOOL(replay_options, places),
@@ -169,6 +172,7 @@ int main(int argc, char **argv)
 	struct places places;
 	struct located where;
 	struct source *source;
+	struct sealed *keys;
 	char *at;
 	int r;
 
@@ -195,7 +199,10 @@ int main(int argc, char **argv)
 		say_error(program, "%s: cannot open session %s: %s", where.dir, argv[0], error_text(r));
 		return say_status(r);
 	}
-	r = show(source, &options, &config, at);
+	r = opening_begin(program, &options.opening, &places, source, &where.session.stream, &keys);
+	if (r == 0)
+		r = show(source, &options, &config, at);
 	source_close(source);
+	sealed_free(keys);
 	return say_finish(program, r);
 }

@@ -47,6 +47,7 @@ static const struct config_key server_keys[] = {
 	TEXT(settings_server, server_id),
 	TEXT(settings_server, log_secret),
 	TEXT(settings_server, log_public),
+	TEXT(settings_server, approvers),
 	TEXT(settings_server, tls_key),
 	TEXT(settings_server, tls_cert),
 	TEXT(settings_server, tls_ca),

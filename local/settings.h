@@ -36,6 +36,7 @@ struct settings_server {
 	char store[256], index[256], run[256];
 	char server_id[256];          /* file */
 	char log_secret[256], log_public[256];
+	char approvers[256];          /* file: who may approve an opening; "" = one person is enough */
 	char tls_key[256], tls_cert[256], tls_ca[256];
 	uint64_t segment_size;
 };

@@ -173,6 +173,8 @@ static int cast_event(void *state, const struct source_event *event, struct buff
 	case RECORD_OUT:
 	case RECORD_ERR:
 		return e->len > 0 ? put_output(a, e, out) : 0;
+	case RECORD_IN:
+		return e->data != NULL ? put_line(e->time_ms, "i", e->data, e->len, out) : 0;
 	case RECORD_RESIZE:
 		return put_resize(e, out);
 	case RECORD_MARKER:

@@ -13,7 +13,10 @@
 #include "view/row.h"
 #include "view/when.h"
 
-enum { NOTE_MAX = 1 << 20 }; /* bytes of one marker, escaped */
+enum {
+	NOTE_MAX = 1 << 20,     /* bytes of one marker, escaped */
+	TYPED_MAX = 1024,       /* bytes of one line of what was typed */
+};
 
 struct transcript {
 	struct vt *vt;                  /* its clock is wall time in ms */
@@ -21,6 +24,8 @@ struct transcript {
 	struct buffer *out;             /* while inside a call of ours */
 	int error;                      /* first of out, inside vt's callbacks */
 	int64_t now;
+	struct buffer typed;            /* of a line not yet ended by Enter */
+	int64_t typed_ns;               /* its first key */
 	bool begun, joined;             /* joined: the last line put goes on in the next */
 };
 
@@ -108,6 +113,7 @@ static void *transcript_open(bool raw)
 	if (t == NULL)
 		return NULL;
 	head_init(&t->head);
+	buffer_init(&t->typed, TYPED_MAX + 1);
 	t->vt = vt_new(t->head.columns, t->head.rows);
 	if (t->vt == NULL) {
 		free(t);
@@ -122,6 +128,7 @@ static void transcript_close(void *state)
 	struct transcript *t = state;
 
 	vt_free(t->vt);
+	buffer_free(&t->typed);
 	free(t);
 }
 
@@ -194,6 +201,33 @@ static void put_marker(struct transcript *t, int64_t wall_ns, const struct recor
 }
 
 /* A file of a transfer, or what happened on a host. */
+/* What was typed up to here, with the time of its first key. */
+static void put_typed(struct transcript *t)
+{
+	struct buffer words;
+
+	if (t->typed.len == 0)
+		return;
+	buffer_init(&words, NOTE_MAX);
+	fail(t, buffer_put_text(&words, "typed: "));
+	fail(t, text_escape(&words, t->typed.data, t->typed.len));
+	buffer_clear(&t->typed);
+	if (buffer_text(&words) != NULL)
+		put_note(t, t->typed_ns, buffer_text(&words));
+	buffer_free(&words);
+}
+
+static void gather_typed(struct transcript *t, int64_t wall_ns, const struct record_event *e)
+{
+	for (size_t i = 0; e->data != NULL && i < e->len; i++) {
+		if (t->typed.len == 0)
+			t->typed_ns = wall_ns;
+		fail(t, buffer_put_u8(&t->typed, e->data[i]));
+		if (e->data[i] == '\r' || e->data[i] == '\n' || t->typed.len == TYPED_MAX)
+			put_typed(t);
+	}
+}
+
 static void put_happening(struct transcript *t, int64_t wall_ns, const struct record_event *e)
 {
 	struct buffer words;
@@ -261,6 +295,9 @@ static int transcript_event(void *state, const struct source_event *event, struc
 		if (e->len > 0)
 			feed(t, e->data, e->len);
 		break;
+	case RECORD_IN:
+		gather_typed(t, event->wall_ns, e);
+		break;
 	case RECORD_RESIZE:
 		resize(t, (unsigned)(e->code >> 16 & 0xffff), (unsigned)(e->code & 0xffff));
 		break;
@@ -303,6 +340,7 @@ static int transcript_end(void *state, struct buffer *out)
 
 	t->out = out;
 	t->error = 0;
+	put_typed(t);
 	put_screen(t);
 	if (t->joined)
 		fail(t, buffer_put_u8(out, '\n'));

@@ -120,6 +120,8 @@ def typed_events(text):
         elif line.startswith('{"time"') and '"kind":"counted"' in line:
             code = json.loads(line)["code"]
             counted += code >> 2 if code & 3 == 0 else 0
+        elif line.startswith('{"time"') and '"kind":"in"' in line:
+            counted += json.loads(line)["code"]
     return masked, counted
 
 

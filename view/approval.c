@@ -1,0 +1,210 @@
+#include "view/approval.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/atomicfile.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "format/minisign.h"
+#include "view/say.h"
+
+static const char head[] = "itm open request 1\n";
+
+int approval_begin(const char *program, struct approval_request *r, const struct id *stream, const char *reason)
+{
+	*r = (struct approval_request){ .uid = getuid() };
+	id_format(stream, r->session);
+	r->until = clock_wall_ns() / 1000000000 + APPROVAL_DAY_S;
+	for (const char *p = reason; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || strlen(reason) >= sizeof r->reason) {
+			say_error(program, "--reason is one line of up to %d bytes", APPROVAL_REASON_SIZE - 1);
+			return EX_USAGE;
+		}
+	snprintf(r->reason, sizeof r->reason, "%s", reason);
+	return 0;
+}
+
+void approval_add_key(struct approval_request *r, const uint8_t id[KEYFILE_ID_SIZE])
+{
+	char text[KEYFILE_ID_TEXT_SIZE];
+	size_t used = strlen(r->keys);
+
+	keyfile_id_text(id, text);
+	snprintf(r->keys + used, sizeof r->keys - used, "%s%s", used > 0 ? "," : "", text);
+}
+
+static int put(struct buffer *b, const struct approval_request *r)
+{
+	return buffer_printf(b, "%ssession %s\nkeys %s\nuid %lu\nuntil %lld\nreason %s\n", head, r->session, r->keys,
+			     r->uid, r->until, r->reason);
+}
+
+static int get(struct buffer *b, struct approval_request *r)
+{
+	struct buffer again;
+	const char *text = buffer_text(b), *reason;
+
+	*r = (struct approval_request){ .uid = 0 };
+	if (text == NULL || sscanf(text, "itm open request 1 session %26s keys %136s uid %lu until %lld", r->session,
+				   r->keys, &r->uid, &r->until) != 4 || (reason = strstr(text, "\nreason ")) == NULL)
+		return ITM_EFORMAT;
+	snprintf(r->reason, sizeof r->reason, "%.*s", (int)strcspn(reason + 8, "\n"), reason + 8);
+	/* One request has one text. */
+	buffer_init(&again, APPROVAL_MAX);
+	int e = put(&again, r);
+	if (e == 0 && (again.len != b->len || memcmp(again.data, b->data, b->len) != 0))
+		e = ITM_EFORMAT;
+	buffer_free(&again);
+	return e;
+}
+
+static int read_request(const char *program, const char *path, struct buffer *text, struct approval_request *r)
+{
+	buffer_init(text, APPROVAL_MAX);
+	int e = atomicfile_read(path, text);
+	if (e == 0)
+		e = get(text, r);
+	if (e == 0)
+		return 0;
+	say_error(program, "%s: %s", path, e == ITM_EFORMAT ? "not a request to open keystrokes" : error_text(e));
+	return e == ITM_ENOENT ? EX_NOINPUT : EX_DATAERR;
+}
+
+static int write_request(const char *program, const struct approval_request *r)
+{
+	char path[64];
+	struct buffer b;
+
+	snprintf(path, sizeof path, "%.8s.request", r->session);
+	buffer_init(&b, APPROVAL_MAX);
+	int e = put(&b, r);
+	if (e == 0)
+		e = atomicfile_write(path, b.data, b.len, 0644);
+	buffer_free(&b);
+	if (e != 0) {
+		say_error(program, "%s can't be written: %s", path, error_text(e));
+		return EX_CANTCREAT;
+	}
+	say_error(program, "a second person must approve: 'itm approve --key THEIR.key %s' within a day, "
+		  "then again with --approval %s", path, path);
+	return EX_NOPERM;
+}
+
+/* The approver of that key: lines "NAME KEY" of the file. */
+static bool find_approver(const char *path, const char *signature, size_t len, const struct buffer *request, char *name,
+			  size_t size, struct fault *fault)
+{
+	char line[256], who[64], word[96];
+	struct keyfile_public key;
+	bool found = false;
+	FILE *f = fopen(path, "re");
+
+	error_fault(fault, ITM_ENOENT, 0, "signed by nobody that server.conf names in approvers");
+	while (f != NULL && !found && fgets(line, sizeof line, f) != NULL)
+		if (line[0] != '#' && sscanf(line, "%63s %95s", who, word) == 2 &&
+		    keyfile_get_word(word, strlen(word), KEYFILE_OFFICER, &key) == 0 &&
+		    minisign_verify(&key, request->data, request->len, signature, len, NULL, NULL) == 0)
+			found = true;
+	if (found) {
+		char id[KEYFILE_ID_TEXT_SIZE];
+		keyfile_id_text(key.id, id);
+		snprintf(name, size, "%s (%s)", who, id);
+	}
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+static const char *difference(const struct approval_request *asked, const struct approval_request *r)
+{
+	if (strcmp(asked->session, r->session) != 0)
+		return "it is for another session";
+	if (strcmp(asked->keys, r->keys) != 0)
+		return "it is for other keys";
+	if (strcmp(asked->reason, r->reason) != 0)
+		return "it gives another reason";
+	if (asked->uid != r->uid)
+		return "somebody else asked";
+	return clock_wall_ns() / 1000000000 > asked->until ? "its day is over" : NULL;
+}
+
+static int check_signature(const char *program, const struct settings_server *settings, const char *path,
+			   const struct buffer *request, struct approval_request *r)
+{
+	char signature_path[4200], name[128];
+	uint8_t hash[HASH_SIZE];
+	struct fault fault = { 0, NULL };
+	struct buffer signature;
+
+	snprintf(signature_path, sizeof signature_path, "%s.minisig", path);
+	buffer_init(&signature, MINISIGN_MAX);
+	int e = atomicfile_read(signature_path, &signature);
+	if (e != 0)
+		say_error(program, "%s: %s: nobody has approved yet", signature_path, error_text(e));
+	else if (!find_approver(settings->approvers, (const char *)signature.data, signature.len, request, name, sizeof name, &fault))
+		say_error(program, "%s: %s", signature_path, fault.reason), e = ITM_ECRYPTO;
+	buffer_free(&signature);
+	if (e != 0)
+		return EX_NOPERM;
+	hash_bytes(request->data, request->len, hash);
+	int n = snprintf(r->approved, sizeof r->approved, "%s ", name);
+	for (size_t i = 0; i < HASH_SIZE; i++)
+		n += snprintf(r->approved + n, sizeof r->approved - (size_t)n, "%02x", hash[i]);
+	return 0;
+}
+
+int approval_check(const char *program, const struct settings_server *settings, const char *path,
+		   struct approval_request *r)
+{
+	struct approval_request asked;
+	struct buffer request;
+
+	if (settings->approvers[0] == '\0')
+		return 0;
+	if (path == NULL)
+		return write_request(program, r);
+	int status = read_request(program, path, &request, &asked);
+	const char *why = status == 0 ? difference(&asked, r) : NULL;
+	if (why != NULL) {
+		say_error(program, "%s does not cover this opening: %s", path, why);
+		status = EX_NOPERM;
+	}
+	if (status == 0)
+		status = check_signature(program, settings, path, &request, r);
+	buffer_free(&request);
+	return status;
+}
+
+int approval_sign(const char *program, const char *path, const struct keyfile_secret *key)
+{
+	char signature_path[4200], trusted[128];
+	struct approval_request asked;
+	struct buffer request, signature;
+	int status = read_request(program, path, &request, &asked);
+
+	buffer_init(&signature, MINISIGN_MAX);
+	if (status == 0 && asked.uid == getuid()) {
+		say_error(program, "you asked yourself: somebody else must approve");
+		status = EX_NOPERM;
+	}
+	if (status == 0) {
+		fprintf(stderr, "%s", buffer_text(&request));
+		snprintf(signature_path, sizeof signature_path, "%s.minisig", path);
+		snprintf(trusted, sizeof trusted, "approved by uid %lu", (unsigned long)getuid());
+		int e = minisign_sign(&signature, key, request.data, request.len, trusted);
+		if (e == 0)
+			e = atomicfile_write(signature_path, signature.data, signature.len, 0644);
+		if (e != 0) {
+			say_error(program, "%s: %s", signature_path, e == ITM_EINVAL ? "an officer's key is needed" : error_text(e));
+			status = EX_CANTCREAT;
+		}
+	}
+	buffer_free(&signature);
+	buffer_free(&request);
+	return status;
+}
