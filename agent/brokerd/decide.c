@@ -15,7 +15,7 @@ static bool is_nested(const struct login_table *logins, const struct session_tab
 {
 	*login = NULL;
 	for (size_t i = 0; i < count && *login == NULL; i++) {
-		if (session_of_process(sessions, row[i].pid, row[i].start) != NULL)
+		if (session_of_process(sessions, &row[i]) != NULL)
 			return true;
 		*login = login_find(logins, row[i].pid, row[i].start);
 	}

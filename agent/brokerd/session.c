@@ -253,16 +253,22 @@ const struct session *session_of_tty(const struct session_table *t, dev_t tty)
 	return NULL;
 }
 
-const struct session *session_of_process(const struct session_table *t, pid_t pid, uint64_t start)
+/* A leader's controlling terminal is the one he leads, so one terminal at most
+ * is asked, however many sessions there are.  It is asked, because another
+ * instance of devpts numbers its terminals alike: of the master, TIOCGSID names
+ * the leader behind our slave. */
+static bool leads(const struct session *s, const struct peer *p)
 {
-	for (const struct session *s = t->first; s != NULL; s = s->next) {
-		pid_t leader = 0;
-		if (s->stub == pid && s->stub_start == start)
+	pid_t leader = 0;
+	return s->pty && p->tty != 0 && s->inner == p->tty && p->session == p->pid &&
+	       ioctl(s->master, TIOCGSID, &leader) == 0 && leader == p->pid;
+}
+
+const struct session *session_of_process(const struct session_table *t, const struct peer *p)
+{
+	for (const struct session *s = t->first; s != NULL; s = s->next)
+		if ((s->stub == p->pid && s->stub_start == p->start) || leads(s, p))
 			return s;
-		/* Asked of the master, TIOCGSID names the leader behind the slave. */
-		if (s->pty && ioctl(s->master, TIOCGSID, &leader) == 0 && leader == pid)
-			return s;
-	}
 	return NULL;
 }
 

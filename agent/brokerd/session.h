@@ -14,6 +14,7 @@
 #include "agent/brokerd/control.h"
 #include "agent/brokerd/inquiry.h"
 #include "agent/brokerd/loop.h"
+#include "agent/brokerd/peer.h"
 #include "base/id.h"
 
 enum { SESSION_MAX = 4096 }; /* at once; each holds four descriptors */
@@ -63,7 +64,7 @@ void session_abort(struct session *s);
 /* By the device of an inner terminal; by a process that is a session's stub
  * or the leader of its inner terminal. NULL = none. */
 const struct session *session_of_tty(const struct session_table *t, dev_t tty);
-const struct session *session_of_process(const struct session_table *t, pid_t pid, uint64_t start);
+const struct session *session_of_process(const struct session_table *t, const struct peer *p);
 
 /* What the supervisor kept under "term-..."; takes the descriptors. */
 int session_recall(struct session_table *t, const void *blob, size_t len, const int *fds, size_t count);

@@ -24,6 +24,8 @@ enum {
 	END_MS = 3000,           /* for the program to go once policy ends it */
 	NOTE_MAX = 1024,
 	REFILL_MS = 250,
+	LONG_BYTES = 1024 * 1024, /* a stream that is worth a larger pipe to read from */
+	LONG_PIPE = 256 * 1024,  /* bytes, instead of 64 KiB: a third of the wake-ups' cost */
 	REFILL_BYTES = 4096,     /* per REFILL_MS: what a person reads; a long copy grows little by it */
 };
 #define NS_PER_MS UINT64_C(1000000)
@@ -123,6 +125,9 @@ static void record(struct pipepump *p, size_t i)
 		transfer_put(p->transfer, (unsigned)i, s->flow.data, len);
 		question_data(&p->question, i == 1, transfer_known(p->transfer), transfer_likely(p->transfer), p->now_ns);
 	}
+	if (s->total < LONG_BYTES && s->total + len >= LONG_BYTES)
+		/* The user's quota of pipe memory may refuse it: then it stays as it is. */
+		(void)fcntl(s->source, F_SETPIPE_SZ, LONG_PIPE);
 	s->total += len;
 	if (stores(p, i)) {
 		keep = len < s->room ? len : (size_t)s->room;

@@ -59,8 +59,18 @@ def memory():
     return {name: sum(pss_kib(p) for p in pids) for name, pids in everything().items()}
 
 
+def quiet_shell():
+    """Completions and prompts that a distribution sets up cost more than a login does."""
+    open("/etc/bash.bashrc", "w").close()
+    with open(f"/home/{USER}/.bashrc", "w") as f:
+        f.write("PS1='$ '; HISTFILE=\n")
+
+
 def many(count, idle_s):
+    quiet_shell()
     before = memory()
+    broker = list(processes("itm-brokerd"))
+    answering = cpu_s(broker)
     begun = time.monotonic()
     run = subprocess.Popen(AS_USER + [f"{TOOLS}/itm-bench-many", str(count), "--"] + STUB, env=ENVIRONMENT,
                            cwd=f"/home/{USER}", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -69,6 +79,7 @@ def many(count, idle_s):
     if answer[:1] != ["up"]:
         raise SystemExit("the terminals did not come up")
     up = int(answer[1])
+    answering = cpu_s(broker) - answering
     time.sleep(12)  # prompts recorded, chunks sealed, shells at rest
     after, now = memory(), everything()
     pids = [p for group in now.values() for p in group]
@@ -80,6 +91,7 @@ def many(count, idle_s):
     run.wait(60)
     grown = {name: after[name] - before[name] for name in after}
     print(f"{up} of {count} terminals up after {took:.1f} s ({took / count * 1000:.1f} ms each){'; ' + lost if lost else ''}")
+    print(f"  broker: {answering / count * 1000:.2f} ms of processor time a login")
     for name in ("itm-shell", "itm-recorder", "itm-sealer", "itm-brokerd", "itm-agentd"):
         print(f"  {name:14}{grown[name] / count:8.0f} KiB a terminal")
     print(f"  {'all':14}{sum(grown.values()) / count:8.0f} KiB a terminal (aim: at most 2048)")
@@ -142,9 +154,13 @@ def main():
     options.add_argument("--idle", type=int, default=20)
     options.add_argument("--keys", type=int, default=1500)
     options.add_argument("--interrupts", type=int, default=10)
+    options.add_argument("--only-terminals", action="store_true")
     options = options.parse_args()
     shutil.copy(options.echo, f"{TOOLS}/itm-bench-echo")
     shutil.copy(options.many, f"{TOOLS}/itm-bench-many")
+    if options.only_terminals:
+        many(options.terminals, options.idle)
+        return
     print("interrupt")
     interrupts(options.interrupts)
     print("disk")

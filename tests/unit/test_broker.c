@@ -215,14 +215,74 @@ static void test_recorder_killed(void **state)
 	struct session s = make_session(&t, recorder, pidfd, stub, stub_pidfd);
 	assert_non_null(session_add(&f->sessions, &s));
 	assert_non_null(session_of_tty(&f->sessions, t.before.st_rdev));
-	assert_non_null(session_of_process(&f->sessions, stub, 5));
-	assert_null(session_of_process(&f->sessions, stub, 6));
+	assert_non_null(session_of_process(&f->sessions, &(struct peer){ .pid = stub, .start = 5 }));
+	assert_null(session_of_process(&f->sessions, &(struct peer){ .pid = stub, .start = 6 }));
 	assert_null(session_of_tty(&f->sessions, 0));
 	kill(recorder, SIGKILL);
 	loop_wait(&f->loop, 2000);
 	assert_int_equal(f->sessions.count, 0);
 	assert_given_back(&t, true);
 	kill(stub, SIGKILL);
+	waitpid(stub, NULL, 0);
+	close(t.master);
+	close(t.slave);
+}
+
+/* A process that leads a session on the terminal, and a child of it. */
+static pid_t lead_terminal(const struct terminal *t, pid_t *child)
+{
+	int told[2];
+	pid_t inner = 0;
+	assert_int_equal(pipe(told), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (setsid() < 0 || ioctl(t->slave, TIOCSCTTY, 0) != 0)
+			_exit(1);
+		if ((inner = fork()) == 0) {
+			pause();
+			_exit(0);
+		}
+		(void)!write(told[1], &inner, sizeof inner);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(told[0], &inner, sizeof inner), sizeof inner);
+	close(told[0]);
+	close(told[1]);
+	*child = inner;
+	return pid;
+}
+
+static void test_leader_of_inner_terminal(void **state)
+{
+	if (geteuid() != 0)
+		skip();
+	struct fixture *f = *state;
+	struct terminal t;
+	struct peer leader, child, forged;
+	pid_t child_pid;
+	int pidfd, stub_pidfd;
+	pid_t recorder = sleeper(&pidfd), stub = sleeper(&stub_pidfd);
+	open_terminal(&t);
+	struct session s = make_session(&t, recorder, pidfd, stub, stub_pidfd);
+	assert_non_null(session_add(&f->sessions, &s));
+	pid_t leader_pid = lead_terminal(&t, &child_pid);
+	assert_int_equal(peer_read(leader_pid, &leader), 0);
+	assert_int_equal(peer_read(child_pid, &child), 0);
+	assert_non_null(session_of_process(&f->sessions, &leader));
+	assert_null(session_of_process(&f->sessions, &child)); /* his parent is met on the way up */
+	/* A terminal with the same number in another devpts: its leader isn't ours. */
+	forged = leader;
+	forged.pid = forged.session = stub;
+	assert_null(session_of_process(&f->sessions, &forged));
+	kill(child_pid, SIGKILL);
+	kill(leader_pid, SIGKILL);
+	waitpid(leader_pid, NULL, 0);
+	assert_null(session_of_process(&f->sessions, &leader)); /* he leads nothing any more */
+	kill(recorder, SIGKILL);
+	kill(stub, SIGKILL);
+	loop_wait(&f->loop, 2000);
+	loop_wait(&f->loop, 2000);
 	waitpid(stub, NULL, 0);
 	close(t.master);
 	close(t.slave);
@@ -373,6 +433,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_login_survives_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recorder_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stub_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leader_of_inner_terminal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_session_survives_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours_any_more, setup, teardown),
 		cmocka_unit_test(test_outer_rules), cmocka_unit_test(test_metadata),
