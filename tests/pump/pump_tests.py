@@ -639,6 +639,22 @@ def test_pipe_outer_flags_untouched():
         os.close(r)
 
 
+def test_long_stream_is_read_from_a_larger_pipe():
+    with session() as s:
+        r, w = os.pipe()
+        p = s.pipes("-c", "cat >/dev/null", stdin=r, stdout=subprocess.DEVNULL)
+        os.close(r)
+        os.write(w, b"x")
+        time.sleep(0.1)
+        equal(fcntl.fcntl(w, fcntl.F_GETPIPE_SZ), 65536, "a short stream's pipe")
+        for _ in range(40):
+            os.write(w, bytes(65536))
+        equal(fcntl.fcntl(w, fcntl.F_GETPIPE_SZ), 262144, "a long stream's pipe")
+        os.close(w)
+        equal(p.wait(10), 0, "exit status")
+        s.recording()
+
+
 def test_missing_descriptors():
     with session() as s:
         p = subprocess.Popen(["/bin/sh", "-c", f"exec {STUB} -c 'echo ok; exit 4' <&- 2>&-"], env=s.environment,

@@ -236,9 +236,11 @@ static pid_t lead_terminal(const struct terminal *t, pid_t *child)
 	assert_int_equal(pipe(told), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
+		alarm(20); /* s: when a check fails nobody ends them */
 		if (setsid() < 0 || ioctl(t->slave, TIOCSCTTY, 0) != 0)
 			_exit(1);
 		if ((inner = fork()) == 0) {
+			alarm(20);
 			pause();
 			_exit(0);
 		}
