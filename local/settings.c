@@ -52,6 +52,10 @@ static const struct config_key server_keys[] = {
 	TEXT(settings_server, tls_cert),
 	TEXT(settings_server, tls_ca),
 	{ "segment_size", CONFIG_SIZE, offsetof(struct settings_server, segment_size), 0, 4 << 20, 1 << 30, NULL },
+	/* At least a day: "retention = 90" would be seconds, and the end of the store. */
+	{ "retention", CONFIG_DURATION, offsetof(struct settings_server, retention_ms), 0, 86400000, 0, NULL },
+	TEXT(settings_server, custody_group),
+	LIST(settings_server, approval),
 	{ 0 },
 };
 

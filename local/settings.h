@@ -39,6 +39,9 @@ struct settings_server {
 	char approvers[256];          /* file: who may approve an opening; "" = one person is enough */
 	char tls_key[256], tls_cert[256], tls_ca[256];
 	uint64_t segment_size;
+	uint64_t retention_ms;        /* sessions older than this are removed; 0 = never */
+	char custody_group[64];       /* may redact, delete and hold; "" = root only */
+	char approval[256];           /* acts that need a second person: redact delete release */
 };
 /* Fill in the defaults, then read path over them.  A missing file leaves the
  * defaults (0).  Errors as config_read. */

@@ -48,10 +48,8 @@ static int audit_say(char words[AUDIT_ERROR_SIZE], int code, const char *what)
 	return code;
 }
 
-static int audit_connect(const char *run, char words[AUDIT_ERROR_SIZE])
+static int audit_connect(const char *path, char words[AUDIT_ERROR_SIZE])
 {
-	char path[AUDIT_PATH_SIZE];
-	audit_path(run, path);
 	int fd = fdpass_connect(path, AUDIT_WAIT_MS);
 	if (fd >= 0)
 		return fd;
@@ -61,7 +59,7 @@ static int audit_connect(const char *run, char words[AUDIT_ERROR_SIZE])
 		return ITM_ENOENT;
 	}
 	if (errno == EACCES || errno == EPERM) {
-		snprintf(words, AUDIT_ERROR_SIZE, "%s: may not be used: be root or a member of itm-read", path);
+		snprintf(words, AUDIT_ERROR_SIZE, "%s: may not be used: be root, or a member of its group", path);
 		return ITM_EPERM;
 	}
 	snprintf(words, AUDIT_ERROR_SIZE, "%s: %s", path, error_text(fd));
@@ -69,9 +67,9 @@ static int audit_connect(const char *run, char words[AUDIT_ERROR_SIZE])
 }
 
 /* The answer, or ITM_ETIMEOUT. */
-static ssize_t audit_wait(int fd, uint8_t *data, size_t size)
+static ssize_t audit_wait(int fd, uint8_t *data, size_t size, uint64_t wait_ms)
 {
-	uint64_t until_ms = clock_boot_ns() / 1000000 + AUDIT_WAIT_MS;
+	uint64_t until_ms = clock_boot_ns() / 1000000 + wait_ms;
 	for (;;) {
 		uint64_t now_ms = clock_boot_ns() / 1000000;
 		struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -85,14 +83,15 @@ static ssize_t audit_wait(int fd, uint8_t *data, size_t size)
 	}
 }
 
-static int audit_exchange(int fd, const struct buffer *text, struct audit_answer *out, char words[AUDIT_ERROR_SIZE])
+static int audit_exchange(int fd, const struct buffer *text, uint64_t wait_ms, struct audit_answer *out,
+			  char words[AUDIT_ERROR_SIZE])
 {
 	uint8_t data[AUDIT_ANSWER_MAX];
 	char said[sizeof out->checkpoint];
 	int result;
 	uint64_t leaf;
 	int rc = fdpass_send(fd, text->data, text->len, NULL, 0);
-	ssize_t n = rc == 0 ? audit_wait(fd, data, sizeof data) : rc;
+	ssize_t n = rc == 0 ? audit_wait(fd, data, sizeof data, wait_ms) : rc;
 	if (n == ITM_ETIMEOUT)
 		return audit_say(words, ITM_ETIMEOUT, "the server did not log the act in time: look at its log, then try again");
 	if (n == ITM_ECLOSED)
@@ -131,6 +130,14 @@ static int audit_fill(struct act *a, const char *verb, const char *subject, cons
 int audit_act(const char *run, const char *verb, const char *subject, const char *reason, const char *const *detail,
 	      struct audit_answer *out, char words[AUDIT_ERROR_SIZE])
 {
+	char path[AUDIT_PATH_SIZE];
+	audit_path(run, path);
+	return audit_ask(path, AUDIT_WAIT_MS, verb, subject, reason, detail, out, words);
+}
+
+int audit_ask(const char *path, uint64_t wait_ms, const char *verb, const char *subject, const char *reason,
+	      const char *const *detail, struct audit_answer *out, char words[AUDIT_ERROR_SIZE])
+{
 	struct act act = { .login = ACT_NO_LOGIN };
 	struct buffer text;
 	words[0] = '\0';
@@ -143,8 +150,8 @@ int audit_act(const char *run, const char *verb, const char *subject, const char
 		return audit_say(words, rc, rc == ITM_ELIMIT ? "the reason or its details are too long"
 							     : "a reason is one line of text");
 	}
-	int fd = audit_connect(run, words);
-	rc = fd < 0 ? fd : audit_exchange(fd, &text, out, words);
+	int fd = audit_connect(path, words);
+	rc = fd < 0 ? fd : audit_exchange(fd, &text, wait_ms, out, words);
 	if (fd >= 0)
 		close(fd);
 	buffer_free(&text);

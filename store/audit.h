@@ -35,6 +35,11 @@ struct audit_answer {
 int audit_act(const char *run, const char *verb, const char *subject, const char *reason, const char *const *detail,
 	      struct audit_answer *out, char words[AUDIT_ERROR_SIZE]);
 
+/* The same at another door that speaks like this one; checkpoint is then the
+ * server's words. */
+int audit_ask(const char *path, uint64_t wait_ms, const char *verb, const char *subject, const char *reason,
+	      const char *const *detail, struct audit_answer *out, char words[AUDIT_ERROR_SIZE]);
+
 /* The socket's path. */
 enum { AUDIT_PATH_SIZE = 320 };
 void audit_path(const char *run, char out[AUDIT_PATH_SIZE]);

@@ -94,6 +94,8 @@ int evidence_tail_put(struct evidence *e, const struct id *host, const struct fr
  * of them is stored. */
 int evidence_begin(struct evidence *e);
 int evidence_commit(struct evidence *e);
+/* Instead of commit: nothing of the batch is stored.  Always 0. */
+int evidence_give_up(struct evidence *e);
 
 /* What operators should know of: torn ends, forks, refused input, streams
  * claimed by two hosts.  host may be NULL. */

@@ -389,6 +389,14 @@ int evidence_commit(struct evidence *e)
 	return rc;
 }
 
+int evidence_give_up(struct evidence *e)
+{
+	sql_rollback(e->db);
+	e->batch = false;
+	evidence_give_up_segment(e);
+	return 0;
+}
+
 /* Beside the chain */
 
 int evidence_quarantine(struct evidence *e, const struct id *host, const char *why, const void *data, size_t len)

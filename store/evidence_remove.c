@@ -191,7 +191,6 @@ static int remove_read(struct evidence *e, struct evidence_removal *r, const str
 		if (rc == 0 && changes->payloads.len > start) {
 			rc = remove_add(changes, c, type, start, item);
 			r->chunks++;
-			r->bytes += data.len - (changes->payloads.len - start);
 		} else if (rc != 0) {
 			remove_say(words, rc, "too much at one time: take a shorter time with --from and --to");
 		}
@@ -275,7 +274,7 @@ int evidence_remove(struct evidence *e, struct evidence_removal *items, size_t c
 	words[0] = '\0';
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		struct remove_stream s = { 0 };
-		items[i].chunks = items[i].bytes = 0;
+		items[i].chunks = 0;
 		rc = remove_plan(e, &items[i], &s, log_key, &changes, i, words);
 		free(s.chunk);
 	}

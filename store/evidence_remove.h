@@ -23,7 +23,7 @@ enum {
 struct evidence_removal {
 	struct removal declaration;
 	int64_t from_wall_ns, to_wall_ns;
-	uint64_t chunks, bytes;              /* result: chunks changed, bytes they are shorter */
+	uint64_t chunks;                     /* result: how many changed */
 };
 
 /* Between evidence_begin and evidence_commit; after a failure the batch can

@@ -116,17 +116,25 @@ static uint32_t auditor_login(pid_t pid)
 	return n > 0 ? (uint32_t)strtoul(text, NULL, 10) : ACT_NO_LOGIN;
 }
 
-static int auditor_store(struct auditor *a, struct auditor_client *c, struct act *act, bool *batch)
+int auditor_sign_in(int fd, struct act *act)
 {
-	struct buffer text;
 	struct fdpass_peer peer;
-	int rc = fdpass_peer(c->fd, &peer);
+	int rc = fdpass_peer(fd, &peer);
 	if (rc != 0)
 		return rc;
 	close(peer.pidfd);
 	act->uid = peer.uid;
 	act->login = auditor_login(peer.pid);
 	act->wall_ns = clock_wall_ns();
+	return 0;
+}
+
+static int auditor_store(struct auditor *a, struct auditor_client *c, struct act *act, bool *batch)
+{
+	struct buffer text;
+	int rc = auditor_sign_in(c->fd, act);
+	if (rc != 0)
+		return rc;
 	buffer_init(&text, ACT_TEXT_MAX);
 	rc = act_encode(&text, act);
 	if (rc == 0 && !*batch) {

@@ -12,9 +12,13 @@
 enum { AUDITOR_CLIENTS_MAX = 32, AUDITOR_FDS = 1 + AUDITOR_CLIENTS_MAX };
 
 struct auditor;
+struct act;
 /* Makes <run>/audit.sock for root and group itm-read; before rights are given
  * up.  Owned descriptor, or ITM_E* (said). */
 int auditor_listen(const char *run);
+
+/* What the kernel says of who asks at fd, and the time.  0 or ITM_E*. */
+int auditor_sign_in(int fd, struct act *act);
 
 /* Borrows listen_fd (-1 = no door) and the evidence. */
 struct auditor *auditor_new(int listen_fd, struct evidence *evidence);

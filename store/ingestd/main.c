@@ -20,6 +20,7 @@
 #include "local/supervisor.h"
 #include "store/enroll.h"
 #include "store/ingestd/auditor.h"
+#include "store/ingestd/custodian.h"
 #include "store/ingestd/serve.h"
 
 enum { INGESTD_PATH_SIZE = 320, INGESTD_WORDS = 512 };
@@ -85,6 +86,10 @@ static int ingestd_acquire(struct ingestd *d, const char *config)
 	d->serve.audit_fd = auditor_listen(s->run);
 	if (d->serve.audit_fd < 0)
 		return EX_OSERR;
+	d->serve.custody_fd = custodian_listen(s);
+	if (d->serve.custody_fd < 0)
+		return EX_OSERR;
+	d->serve.settings = s;
 	d->serve.log_key = &d->log_key;
 	d->serve.control_fd = control != NULL ? SUPERVISOR_CONTROL_FD : -1;
 	d->serve.signal_fd = ingestd_signals();
@@ -122,7 +127,7 @@ static int ingestd_open(struct ingestd *d)
 int main(int argc, char **argv)
 {
 	const char *config = PATHS_SERVER_CONF;
-	struct ingestd d = { .serve = { .listen_fd = -1, .audit_fd = -1, .control_fd = -1, .signal_fd = -1 } };
+	struct ingestd d = { .serve = { .listen_fd = -1, .audit_fd = -1, .custody_fd = -1, .control_fd = -1, .signal_fd = -1 } };
 	int option;
 	log_open("itm-ingestd", 1);
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "local/supervisor.h"
 #include "store/ingestd/auditor.h"
+#include "store/ingestd/custodian.h"
 
 enum { SERVE_TICK_MS = 1000, SERVE_BACKLOG = 128, SERVE_ACCEPTS = 64, SERVE_FIXED = 3 };
 
@@ -23,6 +24,7 @@ struct serve {
 	const struct serve_config *config;
 	struct peer_service service;
 	struct auditor *auditor;
+	struct custodian *custodian;
 	struct peer *peers[SERVE_PEERS_MAX];
 	size_t count;
 	int reserve;                 /* given up to get rid of a connection when descriptors run out */
@@ -190,6 +192,7 @@ static void serve_tick(struct serve *s, uint64_t now_ms)
 	s->tick_ms = now_ms;
 	serve_replace(s);
 	auditor_tick(s->auditor, now_ms);
+	custodian_tick(s->custodian, now_ms, clock_wall_ns());
 	evidence_host_import(s->service.evidence);
 	for (size_t i = s->count; i-- > 0; )
 		if (!peer_tick(s->peers[i], &s->service, now_ms))
@@ -213,7 +216,7 @@ static void serve_control(struct serve *s)
 
 static int serve_turn(struct serve *s)
 {
-	struct pollfd fds[SERVE_FIXED + SERVE_PEERS_MAX + AUDITOR_FDS] = {
+	struct pollfd fds[SERVE_FIXED + SERVE_PEERS_MAX + AUDITOR_FDS + CUSTODIAN_FDS] = {
 		{ .fd = s->config->listen_fd, .events = POLLIN },
 		{ .fd = s->config->control_fd, .events = POLLIN },
 		{ .fd = s->config->signal_fd, .events = POLLIN },
@@ -227,10 +230,13 @@ static int serve_turn(struct serve *s)
 	}
 	struct pollfd *audit = fds + SERVE_FIXED + polled;
 	size_t audit_count = auditor_fds(s->auditor, audit);
-	if (poll(fds, SERVE_FIXED + polled + audit_count, timeout) < 0)
+	struct pollfd *custody = audit + audit_count;
+	size_t custody_count = custodian_fds(s->custodian, custody);
+	if (poll(fds, SERVE_FIXED + polled + audit_count + custody_count, timeout) < 0)
 		return errno == EINTR ? 0 : ITM_ESYS;
 	uint64_t now_ms = serve_now();
 	serve_work(s, fds + SERVE_FIXED, polled, audit, audit_count, now_ms);
+	custodian_work(s->custodian, custody, custody_count, now_ms);
 	if (fds[0].revents != 0)
 		serve_accept(s, now_ms);
 	if (fds[1].revents != 0)
@@ -251,12 +257,14 @@ int serve_run(const struct serve_config *config)
 	s->service.server = config->server;
 	s->service.intake = intake_new(config->evidence, &config->server, config->log_key);
 	s->auditor = auditor_new(config->audit_fd, config->evidence);
+	s->custodian = custodian_new(config->custody_fd, config->evidence, config->log_key, config->settings);
 	s->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int rc = s->service.intake != NULL && s->auditor != NULL ? 0 : ITM_ENOMEM;
+	int rc = s->service.intake != NULL && s->auditor != NULL && s->custodian != NULL ? 0 : ITM_ENOMEM;
 	while (rc == 0 && !s->stop)
 		rc = serve_turn(s);
 	while (s->count > 0)
 		serve_remove(s, s->count - 1);
+	custodian_free(s->custodian);
 	auditor_free(s->auditor);
 	intake_free(s->service.intake);
 	if (s->reserve >= 0)

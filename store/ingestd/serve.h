@@ -3,12 +3,15 @@
 #ifndef ITM_STORE_INGESTD_SERVE_H
 #define ITM_STORE_INGESTD_SERVE_H
 
+#include "local/settings.h"
 #include "store/ingestd/peer.h"
 
 enum { SERVE_PEERS_MAX = 512 };
 
 struct serve_config {
 	int listen_fd;
+	int custody_fd;              /* -1 = none */
+	const struct settings_server *settings;
 	int audit_fd;                /* the audit door (auditor.h); -1 = none */
 	int control_fd;              /* the supervisor's socket; -1 = none */
 	int signal_fd;               /* readable: stop */
