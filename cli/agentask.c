@@ -59,7 +59,8 @@ static int read_decision(int sock, char *why, size_t size)
 	return r != 0 ? r : allow == 1 && why[0] == '\0' ? 0 : ITM_EPERM;
 }
 
-int agentask_decision(const struct settings_agent *settings, const char *user, uid_t uid, char *why, size_t size)
+int agentask_decision(const struct settings_agent *settings, const char *user, uid_t uid, struct dryrun *shell,
+		      char *why, size_t size)
 {
 	int sock = open_socket(settings, "pam.sock");
 	why[0] = '\0';
@@ -69,6 +70,7 @@ int agentask_decision(const struct settings_agent *settings, const char *user, u
 	if (r == 0)
 		r = read_decision(sock, why, size);
 	close(sock);
+	(void)dryrun_shell(user, uid, shell);
 	/* One packet a connection, as pam_itm does it. */
 	sock = open_socket(settings, "pam.sock");
 	if (sock >= 0) {
@@ -148,7 +150,10 @@ void agentask_check(const struct settings_agent *settings, const struct userlist
 		return;
 	for (size_t i = 0; i < list->count && i < ASKED_MAX; i++) {
 		const struct users_entry *e = &list->entry[i];
-		r = agentask_decision(settings, e->name, e->uid, why, sizeof why);
+		struct dryrun shell = { .words = "not tried: nobody answers on pam.sock" };
+		r = agentask_decision(settings, e->name, e->uid, &shell, why, sizeof why);
+		checks_add(c, shell.recorded && shell.announced ? CHECKS_OK : CHECKS_WRONG, "dry run",
+			   "itm-shell, run as %s: %s", e->name, shell.words);
 		if (r == 0)
 			checks_add(c, CHECKS_OK, "decision", "the broker would let %s in, recorded", e->name);
 		else

@@ -38,7 +38,8 @@ static const struct options_command command = {
 	.operands_max = 2,
 	.summary = "Say for each way in whether a user would be recorded, and why.",
 	.entries = entries,
-	.more = "SERVICE: sshd, login, su, su-l, sudo, sudo-i, runuser, runuser-l, cron, atd, screen, tmux.\n"
+	.more = "SERVICE: sshd, login, su, su-l, sudo, sudo-i, runuser, runuser-l, polkit-1, dropbear,\n"
+		"newgrp, cron, atd, systemd-user, screen, tmux.\n"
 		"Exit status: 0 as policy says, 1 something is not.",
 };
 
@@ -113,7 +114,7 @@ static void check_decision(struct doctor *d)
 static const char *find_obstacle(struct doctor *d)
 {
 	static const char *const deadly[] = { "itm-shell", "itm-recorder", "account itm-rec", "NSS module", "nsswitch.conf",
-					      "users file", "look-up", "agent", "decision", "spool" };
+					      "users file", "look-up", "agent", "decision", "dry run", "spool" };
 	for (size_t i = 0; i < d->checks.count; i++)
 		for (size_t k = 0; d->checks.item[i].state == CHECKS_WRONG && k < sizeof deadly / sizeof deadly[0]; k++)
 			if (strcmp(d->checks.item[i].name, deadly[k]) == 0) {

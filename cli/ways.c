@@ -12,6 +12,7 @@ enum kind {
 	COMMAND,           /* the same with -c */
 	INSIDE,            /* runs in a shell that is recorded */
 	OTHER_SHELL,       /* starts /bin/sh, not the account's shell */
+	WITHOUT_PAM,       /* starts the account's shell and asks nobody */
 };
 
 struct candidate {
@@ -34,10 +35,14 @@ static const struct candidate candidates[] = {
 	{ "sudo -s, sudo COMMAND", "sudo", INSIDE, { "/usr/bin/sudo" } },
 	{ "runuser -l USER", "runuser-l", LOGIN_SHELL, { "/usr/sbin/runuser", "/sbin/runuser" } },
 	{ "runuser -u USER COMMAND", "runuser", OTHER_SHELL, { "/usr/sbin/runuser", "/sbin/runuser" } },
+	{ "pkexec --user USER", "polkit-1", LOGIN_SHELL, { "/usr/bin/pkexec" } },
+	{ "dropbear", "dropbear", WITHOUT_PAM, { "/usr/sbin/dropbear" } },
+	{ "newgrp, sg", "newgrp", INSIDE, { "/usr/bin/newgrp" } },
 	{ "screen", "screen", INSIDE, { "/usr/bin/screen" } },
 	{ "tmux", "tmux", INSIDE, { "/usr/bin/tmux" } },
 	{ "cron", "cron", OTHER_SHELL, { "/usr/sbin/cron", "/usr/sbin/crond" } },
-	{ "at", "atd", OTHER_SHELL, { "/usr/sbin/atd" } },
+	{ "at, batch", "atd", OTHER_SHELL, { "/usr/sbin/atd" } },
+	{ "user units of systemd", "systemd-user", OTHER_SHELL, { "/lib/systemd/systemd", "/usr/lib/systemd/systemd" } },
 };
 
 const char *ways_recorded_name(enum ways_recorded recorded)
@@ -134,6 +139,19 @@ static void judge_ssh(const struct ways_facts *f, enum kind kind, struct ways_wa
 		judge_shell(f, w, kind == SSH_TERMINAL ? WAYS_PTY : WAYS_PIPE);
 }
 
+/* No shell of the account's: what there is to know is that it ran. */
+static void judge_job(const struct ways_facts *f, struct ways_way *w)
+{
+	char pam[200];
+	const char *what = strncmp(w->service, "runuser", 7) == 0 ? "the program it is given"
+		: strcmp(w->service, "systemd-user") == 0 ? "programs" : "/bin/sh";
+	if (f->obstacle == NULL && is_announced(f, w->service, pam, sizeof pam))
+		judge(w, WAYS_METADATA, true, "starts %s, not the account's shell; each is an event: %s", what, pam);
+	else
+		judge(w, WAYS_NOT, true, "starts %s, not the account's shell; with pam_itm.so in /etc/pam.d/%s each would be an event",
+		      what, w->service);
+}
+
 static void judge_one(const struct ways_facts *f, const struct candidate *c, struct ways_way *w)
 {
 	*w = (struct ways_way){ .name = c->name, .service = c->service };
@@ -159,8 +177,11 @@ static void judge_one(const struct ways_facts *f, const struct candidate *c, str
 		      "%sruns on the terminal of the shell it is started in" : "%s", f->obstacle == NULL ? "" : f->obstacle);
 		return;
 	case OTHER_SHELL:
-		judge(w, WAYS_NOT, true, "%s starts %s, never the account's shell", c->service,
-		      strncmp(c->service, "runuser", 7) == 0 ? "the program it is given" : "/bin/sh");
+		judge_job(f, w);
+		return;
+	case WITHOUT_PAM:
+		judge(w, f->obstacle == NULL ? WAYS_PTY : WAYS_NOT, false, "%s", f->obstacle != NULL ? f->obstacle :
+		      "shell is itm-shell; it does not ask PAM, so the login is not announced");
 		return;
 	}
 }

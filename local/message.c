@@ -10,7 +10,7 @@ static bool known_type(int type)
 {
 	switch (type) {
 	case MESSAGE_ANNOUNCE: case MESSAGE_LOGOUT: case MESSAGE_DECISION: case MESSAGE_SHELL:
-	case MESSAGE_START: case MESSAGE_KNOCK: case MESSAGE_RESIZED: case MESSAGE_EXITED: case MESSAGE_DRAINED:
+	case MESSAGE_START: case MESSAGE_KNOCK: case MESSAGE_TRY: case MESSAGE_RESIZED: case MESSAGE_EXITED: case MESSAGE_DRAINED:
 	case MESSAGE_HANGUP: case MESSAGE_SUSPEND: case MESSAGE_RESUME: case MESSAGE_ENDED:
 	case MESSAGE_ASK_PROGRAM: case MESSAGE_PROGRAM:
 	case MESSAGE_FRAME: case MESSAGE_ACK: case MESSAGE_RESUME_FROM: case MESSAGE_DURABLE:
@@ -269,7 +269,7 @@ int message_decode_words(const void *data, size_t len, enum message_type type, u
 static bool carries_numbers(enum message_type type)
 {
 	switch (type) {
-	case MESSAGE_KNOCK: case MESSAGE_RESIZED: case MESSAGE_EXITED: case MESSAGE_DRAINED:
+	case MESSAGE_KNOCK: case MESSAGE_TRY: case MESSAGE_RESIZED: case MESSAGE_EXITED: case MESSAGE_DRAINED:
 	case MESSAGE_HANGUP: case MESSAGE_SUSPEND: case MESSAGE_RESUME: case MESSAGE_ACK:
 	case MESSAGE_RESUME_FROM: case MESSAGE_DURABLE: case MESSAGE_ASK_PROGRAM:
 		return true;

@@ -16,6 +16,9 @@
 #include "base/id.h"
 #include "format/frame.h"
 
+/* argv[0] under which the stub sends TRY, prints the answer, and ends. */
+#define MESSAGE_TRY_NAME "itm-doctor"
+
 enum { MESSAGE_MAX = 128 * 1024, MESSAGE_TEXT_MAX = 4096, MESSAGE_ARGV_MAX = 60 * 1024 };
 
 /* Never reused. */
@@ -33,6 +36,10 @@ enum message_type {
 	 * then: in the queue of a broker that hangs they would stay open, and sshd
 	 * waits for the last copy of a command's output to close. */
 	MESSAGE_KNOCK = 6,
+	/* stub -> broker: "what would become of me?": START without descriptors,
+	 * and nothing is started or recorded; the notice of a shell that would be
+	 * is the service of its announced login, "" = none.  u64 1 = on a terminal */
+	MESSAGE_TRY = 7,
 	/* stub <-> recorder, on the same socket, after START */
 	MESSAGE_RESIZED = 10,    /* stub: SIGWINCH came */
 	MESSAGE_EXITED = 11,     /* stub: u32 wait status of the inner program */
@@ -110,7 +117,7 @@ int message_decode_start(const void *data, size_t len, struct message_start *out
 int message_encode_words(struct buffer *b, enum message_type type, uint32_t number, const char *text);
 int message_decode_words(const void *data, size_t len, enum message_type type, uint32_t *number,
 			 char *text, size_t text_size, struct fault *fault);
-/* Everything that carries up to two numbers: KNOCK RESIZED EXITED DRAINED
+/* Everything that carries up to two numbers: KNOCK TRY RESIZED EXITED DRAINED
  * HANGUP SUSPEND RESUME ASK_PROGRAM ACK RESUME_FROM DURABLE. */
 int message_encode_numbers(struct buffer *b, enum message_type type, uint64_t a, uint64_t c);
 int message_decode_numbers(const void *data, size_t len, enum message_type type, uint64_t *a, uint64_t *c,

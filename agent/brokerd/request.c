@@ -330,6 +330,25 @@ static void shell_came(struct request *r, size_t len)
 	}
 }
 
+/* What shell_came would do, without doing it: no event, no session. */
+static bool was_trial(struct request *r, size_t len)
+{
+	const struct request_table *t = r->table;
+	struct decide d;
+	uint64_t on_terminal = 0;
+	if (r->kind != REQUEST_SHELL || !is_stub(t, &r->peer) ||
+	    message_decode_numbers(t->packet, len, MESSAGE_TRY, &on_terminal, NULL, NULL) != 0)
+		return false;
+	decide_shell(t->scope, t->logins, t->sessions, r->peer.pid, r->peer.uid, &d);
+	loop_remove(t->loop, &r->watch);
+	if (d.verdict == DECIDE_DENY)
+		answer(r, MESSAGE_DENY, "", d.why);
+	else
+		answer(r, d.verdict == DECIDE_DIRECT ? MESSAGE_DIRECT : on_terminal == 1 ? MESSAGE_PTY : MESSAGE_PIPE,
+		       d.account.shell, d.login != NULL ? d.login->says.service : "");
+	return true;
+}
+
 static void pam_came(struct request *r, size_t len)
 {
 	struct request_table *t = r->table;
@@ -368,7 +387,7 @@ static void message_came(void *context)
 		return;
 	for (size_t i = n > 0 ? count : 0; i < 3; i++)
 		r->fds[i] = -1;
-	if (n > 0 && count == 0 && was_knock(r, (size_t)n))
+	if (n > 0 && count == 0 && (was_knock(r, (size_t)n) || was_trial(r, (size_t)n)))
 		return;
 	loop_remove(r->table->loop, &r->watch);
 	if (n < 0)

@@ -140,6 +140,30 @@ static void decide_alone(const char *users, struct answer *out)
 	memcpy(out->start.notice, words, strlen(words) + 1);
 }
 
+int ask_trial(const struct stub_paths *paths, struct message_start *out)
+{
+	static struct answer answer;
+	struct buffer packet;
+	uint8_t data[ANSWER_MAX];
+	int64_t until = now_ms() + ASK_TIMEOUT_MS;
+	int sock = fdpass_connect(paths->broker, ASK_TIMEOUT_MS);
+
+	if (sock < 0)
+		return sock;
+	buffer_init(&packet, sizeof data);
+	int r = knock(sock, until, &answer);
+	if (r == 0)
+		r = message_encode_numbers(&packet, MESSAGE_TRY, (uint64_t)isatty(0), 0);
+	if (r == 0)
+		r = fdpass_send(sock, packet.data, packet.len, NULL, 0);
+	buffer_free(&packet);
+	if (r == 0)
+		r = wait_readable(sock, until);
+	ssize_t n = r == 0 ? fdpass_recv(sock, data, sizeof data, NULL, NULL) : r;
+	close(sock);
+	return n < 0 ? (int)n : r == TURNED_AWAY ? ITM_EBUSY : message_decode_start(data, (size_t)n, out, NULL);
+}
+
 static bool is_break_glass(const char *users)
 {
 	struct users_entry entry;

@@ -22,6 +22,8 @@ struct answer {
 	size_t fd_count;
 };
 
+/* The broker's answer to TRY.  0, or ITM_E*: there is none. */
+int ask_trial(const struct stub_paths *paths, struct message_start *out);
 /* Always fills *out: the broker's answer, or what policy says without one. */
 void ask_broker(const struct stub_paths *paths, const struct terminal *t, int argc, char **argv,
 		struct answer *out);

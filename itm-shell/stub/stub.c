@@ -7,6 +7,7 @@
 #include "itm-shell/stub/program.h"
 #include "itm-shell/stub/session.h"
 #include "itm-shell/stub/terminal.h"
+#include "itm-shell/stub/trial.h"
 
 enum { EXIT_REFUSED = 126 };
 
@@ -50,6 +51,8 @@ void stub_run(const struct stub_paths *paths, int argc, char **argv)
 	struct program_signals signals;
 	static struct answer answer;
 
+	if (trial_wanted(argc, argv))
+		trial_run(paths);
 	terminal_find(&terminal);
 	terminal_gate(&terminal);
 	if (terminal.behind) {

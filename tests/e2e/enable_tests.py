@@ -6,6 +6,7 @@ import json
 import os
 import stat
 
+from events_tests import NewEvents
 from lab import Failure, NewSessions, Terminal, check, equal, itm, login, run, ssh, wait_for
 
 NSSWITCH, SESSION = "/etc/nsswitch.conf", "/etc/pam.d/common-session"
@@ -177,6 +178,8 @@ def test_doctor_finds_what_is_wrong():
         found = json.loads(done.stdout)
         return done.returncode, found, {c["check"] for c in found["checks"] if c["state"] == "wrong"}
     wait_for("alice recorded as policy says", 10, lambda: faults()[0] == 0)
+    tried = [c for c in faults()[1]["checks"] if c["check"] == "dry run"]
+    check(len(tried) == 1 and tried[0]["state"] == "ok" and "tied to the announced login" in tried[0]["words"], f"dry run: {tried}")
     equal(faults("dave")[0], 0, "dave, whom no policy names")
     kept = read(NSSWITCH)
     try:
@@ -187,6 +190,10 @@ def test_doctor_finds_what_is_wrong():
         check(all(w["recorded"] != "pty" for w in found["ways"]), "still said to be recorded")
     finally:
         write(NSSWITCH, kept)
+    ways = {w["way"]: w for w in faults()[1]["ways"]}
+    equal(ways["cron"]["recorded"], "no", "cron without pam_itm.so")
+    write("/etc/pam.d/cron", read("/etc/pam.d/cron") + b"session required pam_itm.so\n")
+    equal(json.loads(run(["itm", "doctor", "--json", "alice", "cron"]).stdout)["ways"][0]["recorded"], "metadata", "cron with it")
     stub = "/usr/libexec/itm/itm-shell"
     os.chmod(stub, 0o600)
     try:
@@ -203,3 +210,20 @@ def test_doctor_finds_what_is_wrong():
         write(SESSION, kept)
     equal(run(["itm", "doctor", "nobody-here"]).returncode, 67, "an unknown user")
     equal(run(["itm", "doctor", "alice", "gopher"]).returncode, 64, "an unknown service")
+
+
+def test_doctor_tries_the_shell_and_leaves_no_trace():
+    asking = "exec -a itm-doctor /usr/libexec/itm/itm-shell"
+    with login("alice") as terminal:
+        # Inside a recorded session a stub starts its shell directly, whoever asks.
+        terminal.command(f"bash -c '{asking}'", "1 /bin/bash ")
+        terminal.type("exit\r")
+        terminal.end()
+    for user, answer in (("alice", b"3 /bin/bash \n"), ("dave", b"1 /bin/bash \n")):
+        done = run(["runuser", "-u", user, "--", "bash", "-c", asking])
+        equal(done.stdout, answer, f"{user}, not announced, without a terminal")
+    with NewEvents("carol") as new:
+        check(json.loads(run(["itm", "doctor", "--json", "carol"]).stdout)["ok"], "carol is not recorded as policy says")
+        new.wait("login-closed")
+    equal({e["note"]["service"] for e in new.now()}, {"itm-doctor"}, "services of what is told of carol")
+    check(not new.now("session-started", "session-direct"), "the dry run is a recording")
