@@ -113,6 +113,7 @@ struct sealed {
 	struct secrets secrets;
 	struct seal_state state;
 	struct id stream;
+	char note[KEYLIST_NOTE_SIZE];
 	bool open, placed;               /* placed: a SEAL told where we are */
 	uint8_t *plain;                  /* IN_MAX bytes */
 };
@@ -243,11 +244,18 @@ int sealed_open(struct sealed *s, const struct id *stream, const void *meta, siz
 	s->stream = *stream;
 	s->open = s->placed = false;
 	int r = open_lock(s, meta, meta_len, words != NULL ? words : unused);
+	if (meta_get(meta, meta_len, "seal_note", 0, s->note, sizeof s->note) < 0)
+		s->note[0] = '\0';
 	if (r == 0) {
 		s->open = true;
 		seal_start(&s->state, s->secrets.root, stream);
 	}
 	return r;
+}
+
+const char *sealed_note(const struct sealed *s)
+{
+	return s->note;
 }
 
 bool sealed_is_open(const struct sealed *s)

@@ -32,6 +32,8 @@ enum { SEALED_WORDS_SIZE = 256 };
 int sealed_open(struct sealed *s, const struct id *stream, const void *meta, size_t meta_len,
 		char words[SEALED_WORDS_SIZE]);
 bool sealed_is_open(const struct sealed *s);
+/* What the key list was called ("demonstration keys"); "" = nothing. */
+const char *sealed_note(const struct sealed *s);
 /* Every event of the stream, in order: IN gets its plain bytes, borrowed until
  * the next call, or none where they can't be known. */
 void sealed_event(struct sealed *s, struct record_event *event);

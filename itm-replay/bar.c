@@ -88,6 +88,8 @@ static void right_part(char *out, size_t size, const struct player_view *v)
 {
 	if (v->words[0] != '\0')
 		snprintf(out, size, " %s ", v->words);
+	else if (v->typed != NULL && v->typed[0] != '\0')
+		snprintf(out, size, " typed: %s ", v->typed);
 	else
 		snprintf(out, size, " %s@%s  ? keys ", v->head->user, v->head->hostname);
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "itm-replay/finder.h"
+#include "itm-replay/typed.h"
 #include "view/notes.h"
 #include "view/when.h"
 
@@ -28,6 +29,7 @@ struct player {
 	struct head head;
 	struct player_config config;
 	struct finder finder;
+	struct typed typed;
 
 	struct source_event next;    /* borrowed from source; valid with have_next */
 	bool have_next, at_end;      /* at_end: the source had nothing more */
@@ -150,6 +152,10 @@ static size_t feed(struct player *p)
 	case RECORD_NOTE:
 		feed_note(p, &p->next);
 		break;
+	case RECORD_IN:
+		if (e->data != NULL)
+			typed_add(&p->typed, e->data, e->len);
+		break;
 	case RECORD_EXIT:
 		feed_exit(p, e->code);
 		break;
@@ -176,6 +182,7 @@ static bool shows(const struct record_event *e)
 
 static void rewind_all(struct player *p)
 {
+	typed_clear(&p->typed);
 	if (source_rewind(p->source) != 0)
 		say(p, "cannot start over: %s", source_fault(p->source));
 	vt_reset(p->vt);
@@ -252,6 +259,7 @@ void player_look(const struct player *p, struct player_view *out)
 		.position_ms = at, .total_ms = p->total_ms,
 		.wall_ns = p->last_wall_ns + (int64_t)(at > p->last_ms ? at - p->last_ms : 0) * 1000000,
 		.words = p->words, .head = &p->head, .query = p->finder.query,
+		.typed = p->typed.text,
 	};
 }
 

@@ -38,6 +38,7 @@ struct player_view {
 	const char *words;      /* last message, "" = none */
 	const struct head *head;
 	const char *query;      /* being shown, "" = none */
+	const char *typed;      /* opened keystrokes of the last line, "" = none */
 };
 
 struct player;

@@ -80,6 +80,8 @@ static int begin(const char *program, const struct opening_options *o, const str
 		status = approval_check(program, &places->server, o->approval, &request);
 	if (status == 0)
 		status = log_act(program, places, &request);
+	if (status == 0 && sealed_note(keys)[0] != '\0')
+		say_error(program, "opened with keys of a list that is called: %s", sealed_note(keys));
 	return status;
 }
 

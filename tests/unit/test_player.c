@@ -360,6 +360,35 @@ static void the_bar_fills_its_line(void **state)
 	stage_free(&s);
 }
 
+/* Opened keystrokes: a line, the one before it kept until the next key. */
+static void the_bar_shows_what_is_typed(void **state)
+{
+	static const struct fakesource_event events[] = {
+		{ .kind = RECORD_ENV, .data = "user=john\nhostname=db1\ncolumns=20\nrows=4\n" },
+		{ .time_ms = 100, .kind = RECORD_IN, .data = "l" }, { .time_ms = 200, .kind = RECORD_IN, .data = "s\r" },
+		OUT(300, "a b\r\n"), { .time_ms = 400, .kind = RECORD_IN, .code = 3 }, { .time_ms = 1000, .kind = RECORD_IN, .data = "id" },
+		OUT(2000, "x"),
+	};
+	struct stage s = stage_new(events, sizeof events / sizeof events[0], true, &normal);
+	struct player_view view;
+
+	player_advance(s.player, 350000);
+	player_look(s.player, &view);
+	assert_string_equal(view.typed, "ls");
+	player_advance(s.player, 800000);
+	player_look(s.player, &view);
+	assert_string_equal(view.typed, "id");
+	buffer_clear(&s.text);
+	assert_int_equal(bar_put(&s.text, &view, NULL, 120), 0);
+	assert_non_null(strstr(buffer_text(&s.text), "typed: id"));
+	player_seek(s.player, 0);
+	while (player_advance(s.player, 0) == 0)
+		;
+	player_look(s.player, &view);
+	assert_string_equal(view.typed, "");
+	stage_free(&s);
+}
+
 static void keys_are_read(void **state)
 {
 	static const struct { const char *bytes; int keys[4]; } cases[] = {
@@ -402,6 +431,7 @@ int main(void)
 		cmocka_unit_test(says_where_the_record_is_broken),
 		cmocka_unit_test(nothing_recorded_reaches_the_viewer),
 		cmocka_unit_test(the_bar_fills_its_line),
+		cmocka_unit_test(the_bar_shows_what_is_typed),
 		cmocka_unit_test(keys_are_read),
 	};
 
