@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/export_bundle.h"
+#include "cli/keyring.h"
 #include "cli/startup.h"
 #include "view/locate.h"
 #include "view/opening.h"
@@ -19,13 +21,14 @@ static const char *const program = "itm export";
 struct export_options {
 	struct places_options places;
 	struct opening_options opening;
-	const char *format, *output;
+	const char *format, *output, *sign;
 	bool raw;
 };
 
 static const struct options_entry entries[] = {
-	{ "format", 'f', "FORMAT", OPTIONS_TEXT, offsetof(struct export_options, format), 0, 0, "asciicast (version 2), text or json" },
+	{ "format", 'f', "FORMAT", OPTIONS_TEXT, offsetof(struct export_options, format), 0, 0, "asciicast (version 2), text, json, or bundle (evidence to be checked)" },
 	{ "output", 'o', "FILE", OPTIONS_TEXT, offsetof(struct export_options, output), 0, 0, "a new file, instead of standard output" },
+	{ "sign", 0, "FILE", OPTIONS_TEXT, offsetof(struct export_options, sign), 0, 0, "bundle: sign it with this officer's key" },
 	{ "raw", 0, NULL, OPTIONS_FLAG, offsetof(struct export_options, raw), 0, 0, "asciicast: bytes as recorded, also those that act on a terminal" },
 	OPENING_OPTIONS(export_options, opening),
 	PLACES_STORE(export_options, places),
@@ -41,7 +44,7 @@ static const struct options_command command = {
 	.operands = "SESSION",
 	.operands_min = 1,
 	.operands_max = 1,
-	.summary = "Write a session as asciicast, text or JSON lines.",
+	.summary = "Write a session as asciicast, text, JSON lines, or as evidence for a stranger.",
 	.entries = entries,
 };
 
@@ -96,6 +99,14 @@ static int export_to(struct source *source, const struct sink *sink, const struc
 	return status;
 }
 
+static int write_bundle(const struct export_options *o, const struct places *places, const struct located *where)
+{
+	const struct keyring_options signing = { .key = o->sign };
+	int status = export_bundle_run(places, where, o->output, o->opening.reason);
+
+	return status == 0 && o->sign != NULL ? keyring_sign(&signing, o->output) : status;
+}
+
 static int run(int argc, char **argv)
 {
 	struct export_options options = { .format = "asciicast" };
@@ -105,13 +116,19 @@ static int run(int argc, char **argv)
 	struct located where;
 	struct source *source;
 	struct sealed *keys;
+	bool bundle;
 	int status, r;
 
 	if (startup_parse(&command, &argc, argv, &options, &options.places, &places, &status) != 0)
 		return status;
+	bundle = strcmp(options.format, "bundle") == 0;
 	sink = sink_find(options.format);
-	if (sink == NULL) {
-		say_error(program, "no format '%s': asciicast, text or json", options.format);
+	if (sink == NULL && !bundle) {
+		say_error(program, "no format '%s': asciicast, text, json or bundle", options.format);
+		return EX_USAGE;
+	}
+	if (bundle && (options.output == NULL || strcmp(options.output, "-") == 0)) {
+		say_error(program, "a bundle is a tar file: say where with --output FILE");
 		return EX_USAGE;
 	}
 	r = locate_session(&places, argv[0], &where, error);
@@ -119,6 +136,8 @@ static int run(int argc, char **argv)
 		say_error(program, "%s", error);
 		return say_status(r);
 	}
+	if (bundle)
+		return say_finish(program, write_bundle(&options, &places, &where));
 	source = source_open(where.dir, &where.session.stream, &r);
 	if (source == NULL) {
 		say_error(program, "%s: cannot open session %s: %s", where.dir, argv[0], error_text(r));

@@ -7,9 +7,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/atomicfile.h"
 #include "base/error.h"
+#include "cli/bundle.h"
 #include "cli/command.h"
+#include "cli/explain.h"
 #include "cli/startup.h"
+#include "cli/trust.h"
 #include "cli/walk.h"
 #include "format/sign.h"
 #include "terminal/text.h"
@@ -27,7 +31,7 @@ struct verify_options {
 static const struct options_entry entries[] = {
 	{ "identity", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, identity), 0, 0, "the host's public key, from its enrolment" },
 	{ "log-key", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, log_key), 0, 0, "the server's public log key" },
-	{ "explain", 'e', NULL, OPTIONS_FLAG, offsetof(struct verify_options, explain), 0, 0, "say what the verdict means" },
+	{ "explain", 'e', NULL, OPTIONS_FLAG, offsetof(struct verify_options, explain), 0, 0, "say what is proved, by which keys, and what is not" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct verify_options, json), 0, 0, "one object" },
 	PLACES_STORE(verify_options, places),
 	PLACES_INDEX(verify_options, places),
@@ -44,55 +48,10 @@ static const struct options_command command = {
 	.operands_max = 1,
 	.summary = "Check signatures, order and completeness of what was recorded.",
 	.entries = entries,
-	.more = "PATH is a spool, a store or one segment file; SESSION an id, the beginning of\n"
-		"one, or 'last'.  Exit status: 0 OK, 10 UNANCHORED, 11 OPEN-TAIL, 12 GAP,\n"
+	.more = "PATH is a spool, a store, one segment file or an export bundle; SESSION an id,\n"
+		"the beginning of one, or 'last'.  Exit status: 0 OK, 10 UNANCHORED, 11 OPEN-TAIL, 12 GAP,\n"
 		"13 REDACTED, 14 UNATTESTED, 15 FORK, 16 TAMPERED; the worst wins.",
 };
-
-static const struct { enum verdict verdict; const char *words; } meanings[] = {
-	{ VERDICT_OK, "Every byte is signed by the host, in order, from beginning to end, and the server's log has it." },
-	{ VERDICT_UNANCHORED, "Every byte is signed by the host, in order. The server's log has not confirmed it, so a "
-		"host that was taken over could still have rewritten what was not sent." },
-	{ VERDICT_OPEN_TAIL, "All that is there is signed and in order, but the end is missing or not signed yet: the "
-		"session or host is still running, or was cut off." },
-	{ VERDICT_GAP, "The host itself declared that it lost data; the rest is signed and in order." },
-	{ VERDICT_REDACTED, "Parts were removed by declaration; the rest is signed and in order." },
-	{ VERDICT_UNATTESTED, "The signatures hold together, but nobody we trust vouches for the key they begin with: "
-		"give --identity and --log-key, or ask whether the server countersigned this chain." },
-	{ VERDICT_FORK, "Two different blocks carry one number: the host was copied, or somebody signs with its key." },
-	{ VERDICT_TAMPERED, "What is here is not what the host signed: it was changed, cut, reordered or damaged." },
-};
-
-static const char *meaning(enum verdict v)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
-		if (meanings[i].verdict == v)
-			return meanings[i].words;
-	return "";
-}
-
-/* The public half of this host's own identity: its public file, or for root
- * the secret itself. */
-static bool own_identity(const struct settings_agent *agent, uint8_t out[SIGN_PUBLIC_SIZE])
-{
-	static const char ending[] = ".secret";
-	char path[sizeof(agent->identity_key) + sizeof(".public")];
-	struct sign_key key;
-	size_t len = strlen(agent->identity_key), cut = sizeof(ending) - 1;
-
-	if (len > cut && strcmp(agent->identity_key + len - cut, ending) == 0) {
-		snprintf(path, sizeof(path), "%.*s.public", (int)(len - cut), agent->identity_key);
-		if (sign_load_public(path, out) == 0)
-			return true;
-	}
-	if (sign_load_secret(agent->identity_key, &key) != 0)
-		return false;
-	memcpy(out, key.public_key, SIGN_PUBLIC_SIZE);
-	sign_wipe(&key, sizeof(key));
-	return true;
-}
 
 static int load_key(const char *option, const char *path, uint8_t out[SIGN_PUBLIC_SIZE])
 {
@@ -113,15 +72,14 @@ static int load_trust(const struct verify_options *o, const struct places *place
 			return EX_NOINPUT;
 		trust->has_identity = true;
 	} else if (own) {
-		trust->has_identity = own_identity(&places->agent, trust->identity);
+		trust->has_identity = trust_own_identity(places, trust->identity);
 	}
 	if (o->log_key != NULL) {
 		if (load_key("log-key", o->log_key, trust->log) != 0)
 			return EX_NOINPUT;
 		trust->has_log = true;
 	} else {
-		trust->has_log = sign_load_public(places->server.log_public, trust->log) == 0 ||
-				 sign_load_public(places->agent.log_key, trust->log) == 0;
+		trust->has_log = trust_log(places, trust->log);
 	}
 	return 0;
 }
@@ -155,7 +113,7 @@ static int walk_dir(struct walk *w, const char *dir)
 	return r == 0 ? 0 : cannot_read(dir, r);
 }
 
-static int walk_path(const struct verify_options *o, const struct places *places, const char *path,
+static int judge_path(const struct verify_options *o, const struct places *places, const char *path,
 		     bool is_dir, struct walk *w)
 {
 	int status = load_trust(o, places, true, &w->trust), r;
@@ -171,7 +129,52 @@ static int walk_path(const struct verify_options *o, const struct places *places
 	return r == 0 ? 0 : cannot_read(path, r);
 }
 
-static int walk_session(const struct verify_options *o, const struct places *places, const char *name,
+/* A bundle's own keys say only that it holds together; trusted are those given. */
+static int judge_bundle(const struct verify_options *o, const char *path, const struct buffer *file, struct walk *w,
+			struct explain_keys *keys)
+{
+	const char *slash = strrchr(path, '/');
+	struct bundle bundle;
+	struct fault fault = { 0 };
+	int r = bundle_read(file->data, file->len, &bundle, &fault);
+
+	if (r != 0) {
+		walk_flaw(w, path, fault.offset, fault.reason);
+		return 0;
+	}
+	keys->bundle = true;
+	w->trust = bundle.trust;
+	if (o->identity != NULL && load_key("identity", o->identity, w->trust.identity) != 0)
+		return EX_NOINPUT;
+	if (o->log_key != NULL && load_key("log-key", o->log_key, w->trust.log) != 0)
+		return EX_NOINPUT;
+	w->trust.has_identity |= o->identity != NULL;
+	w->trust.has_log |= o->log_key != NULL;
+	w->one_stream = true;
+	r = walk_excerpt(w, slash != NULL ? slash + 1 : path, bundle.evidence, bundle.evidence_len);
+	if (o->identity == NULL)
+		walk_doubt(w, "the host's identity key comes from the bundle itself: give --identity");
+	else if (o->log_key == NULL && bundle.trust.has_log)
+		walk_doubt(w, "the server's log key comes from the bundle itself: give --log-key");
+	return r == 0 ? 0 : cannot_read(path, r);
+}
+
+static int judge_named(const struct verify_options *o, const struct places *places, const char *path, bool is_dir,
+		       struct walk *w, struct explain_keys *keys)
+{
+	struct buffer file;
+	int status;
+
+	if (is_dir || !bundle_is_file(path))
+		return judge_path(o, places, path, is_dir, w);
+	buffer_init(&file, BUNDLE_MAX);
+	status = atomicfile_read(path, &file);
+	status = status == 0 ? judge_bundle(o, path, &file, w, keys) : cannot_read(path, status);
+	buffer_free(&file);
+	return status;
+}
+
+static int judge_session(const struct verify_options *o, const struct places *places, const char *name,
 			struct walk *w)
 {
 	char error[LOCATE_ERROR_SIZE];
@@ -190,7 +193,10 @@ static int walk_session(const struct verify_options *o, const struct places *pla
 	w->stream = where.session.stream;
 	w->one_host = where.known && !id_is_zero(&where.session.host);
 	w->host = where.session.host;
-	return walk_dir(w, where.dir);
+	if (w->unsigned_yet || !places_is_store(where.dir))
+		return walk_dir(w, where.dir);
+	r = walk_session(w, where.dir, &w->stream);
+	return r == 0 ? 0 : cannot_read(where.dir, r);
 }
 
 static void json_host(struct json *j, const struct walk_host *h)
@@ -220,6 +226,10 @@ static void json_host(struct json *j, const struct walk_host *h)
 	json_uint(j, r->receipts);
 	json_key(j, "lost_bytes");
 	json_uint(j, r->lost_bytes);
+	json_key(j, "links");
+	json_uint(j, r->links);
+	json_key(j, "clock_steps");
+	json_uint(j, r->clock_steps);
 	json_key(j, "closed");
 	json_bool(j, r->closed);
 	json_object_end(j);
@@ -239,7 +249,7 @@ static void show_json(const struct walk *w, enum verdict worst)
 	json_key(&j, "exit");
 	json_uint(&j, worst);
 	json_key(&j, "meaning");
-	json_text(&j, meaning(worst));
+	json_text(&j, explain_meaning(worst));
 	json_key(&j, "flaws");
 	json_uint(&j, w->flaws);
 	json_key(&j, "flaw");
@@ -281,7 +291,7 @@ static void show_host(const struct walk_host *h)
 	}
 }
 
-static void show_text(const struct walk *w, enum verdict worst, bool explain)
+static void show_text(const struct walk *w, enum verdict worst)
 {
 	size_t i;
 
@@ -296,11 +306,9 @@ static void show_text(const struct walk *w, enum verdict worst, bool explain)
 		show_host(&w->hosts[i]);
 	if (w->host_count != 1 || w->flaws > 0)
 		printf("%s\n", verdict_name(worst));
-	if (explain)
-		printf("\n%s\n", meaning(worst));
 }
 
-static int judge(const struct verify_options *o, struct walk *w)
+static int judge(const struct verify_options *o, struct walk *w, struct explain_keys *keys)
 {
 	enum verdict worst = walk_finish(w);
 
@@ -311,7 +319,11 @@ static int judge(const struct verify_options *o, struct walk *w)
 	else if (w->one_stream && w->host_count == 0 && w->flaws == 0)
 		printf("%-11s nothing of this session is signed yet\n", verdict_name(worst));
 	else
-		show_text(w, worst, o->explain);
+		show_text(w, worst);
+	keys->given_identity = o->identity != NULL;
+	keys->given_log = o->log_key != NULL;
+	if (o->explain && !o->json)
+		explain_print(w, worst, keys);
 	return worst;
 }
 
@@ -319,6 +331,7 @@ static int run(int argc, char **argv)
 {
 	struct verify_options options = { 0 };
 	struct places places;
+	struct explain_keys keys = { 0 };
 	struct walk walk;
 	struct stat st;
 	int status;
@@ -331,15 +344,15 @@ static int run(int argc, char **argv)
 	if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) && !options.json)
 		walk.progress = progress;
 	if (stat(argv[0], &st) == 0)
-		status = walk_path(&options, &places, argv[0], S_ISDIR(st.st_mode), &walk);
+		status = judge_named(&options, &places, argv[0], S_ISDIR(st.st_mode), &walk, &keys);
 	else if (strchr(argv[0], '/') != NULL && strchr(argv[0], ':') == NULL)
 		status = cannot_read(argv[0], errno == ENOENT ? ITM_ENOENT : ITM_ESYS);
 	else
-		status = walk_session(&options, &places, argv[0], &walk);
+		status = judge_session(&options, &places, argv[0], &walk);
 	if (walk.units > 0 && walk.progress != NULL)
 		fprintf(stderr, "\r\033[K");
 	if (status == 0)
-		status = judge(&options, &walk);
+		status = judge(&options, &walk, &keys);
 	walk_free(&walk);
 	return say_finish(program, status);
 }

@@ -52,6 +52,17 @@ static void set_origin(struct walk *w, const char *path)
 	snprintf(w->origin, sizeof(w->origin), "%s", slash ? slash + 1 : path);
 }
 
+void walk_flaw(struct walk *w, const char *path, uint64_t offset, const char *reason)
+{
+	set_origin(w, path);
+	flaw(w, offset, reason);
+}
+
+void walk_doubt(struct walk *w, const char *reason)
+{
+	w->doubt = reason;
+}
+
 static void count_unit(struct walk *w)
 {
 	if (w->units++ % PROGRESS_UNITS == 0 && w->progress != NULL)
@@ -91,10 +102,13 @@ static struct walk_host *host_of(struct walk *w, const struct id *id)
 	h += w->host_count;
 	*h = (struct walk_host){ .id = *id };
 	look_up(w, h, &trust);
+	h->trust = trust;
 	h->verifier = verifier_new(&trust, NULL);
 	if (h->verifier == NULL)
 		return NULL;
-	if (w->one_stream && !w->unsigned_yet)
+	if (w->excerpt)
+		verifier_excerpt(h->verifier, &w->stream);
+	else if (w->one_stream && !w->unsigned_yet)
 		verifier_watch_stream(h->verifier, &w->stream);
 	w->host_count++;
 	return h;
@@ -419,7 +433,7 @@ int walk_file(struct walk *w, const char *path)
 {
 	struct segment_reader *reader;
 	struct fault fault = { .reason = "cannot be read" };
-	bool store;
+	uint8_t kind;
 	int r = 0;
 
 	set_origin(w, path);
@@ -430,10 +444,66 @@ int walk_file(struct walk *w, const char *path)
 		flaw(w, fault.offset, fault.reason);
 		return 0;
 	}
-	store = segment_reader_header(reader)->store;
-	r = store ? 0 : spool_file(w, reader, path);
+	kind = segment_reader_header(reader)->store;
+	if (kind == SEGMENT_EXCERPT) {
+		w->excerpt = true;
+		w->stream = segment_reader_header(reader)->owner;
+	}
+	r = kind == SEGMENT_SPOOL ? spool_file(w, reader, path) : 0;
 	segment_reader_close(reader);
-	return store ? store_segment(w, path, 0) : r;
+	return kind == SEGMENT_SPOOL ? r : store_segment(w, path, 0);
+}
+
+int walk_excerpt(struct walk *w, const char *name, const void *data, size_t len)
+{
+	const uint8_t *bytes = data;
+	struct segment_header header;
+	struct fault fault = { 0 };
+	struct unit u;
+	size_t at;
+	int r = unit_segment_decode(data, len, &header, &fault);
+
+	set_origin(w, name);
+	w->excerpt = true;
+	w->stream = header.owner;
+	for (at = SEGMENT_HEADER_SIZE; r == 0 && at < len; at += u.size) {
+		r = unit_decode(bytes + at, len - at, &u, &fault);
+		if (r == 0)
+			r = store_unit(w, &u, at);
+		else
+			flaw(w, at + fault.offset, fault.reason);
+	}
+	if (r != ITM_ENOMEM && w->held_count > 0)
+		flaw(w, w->held[0].offset, "chunks without the block that signs them");
+	drop_held(w);
+	return r == ITM_ENOMEM ? r : 0;
+}
+
+static int session_unit(void *context, const struct unit *u, const char *place, uint64_t offset)
+{
+	struct walk *w = context;
+
+	snprintf(w->origin, sizeof(w->origin), "%s", place);
+	return store_unit(w, u, offset);
+}
+
+int walk_session(struct walk *w, const char *dir, const struct id *stream)
+{
+	int r = 0;
+
+	w->evidence = evidence_open(dir, NULL, false, &r);
+	if (w->evidence == NULL)
+		return r;
+	w->excerpt = true;
+	w->stream = *stream;
+	r = evidence_lineage(w->evidence, stream, session_unit, w);
+	/* What the folder of evidence says is there, and is not. */
+	if (r == ITM_ETRUNC || r == ITM_EFORMAT || r == ITM_ELIMIT || r == ITM_ECRC) {
+		flaw(w, 0, "what the store says stands there does not");
+		r = 0;
+	}
+	drop_held(w);
+	return r;
 }
 
 enum verdict walk_finish(struct walk *w)
@@ -447,6 +517,10 @@ enum verdict walk_finish(struct walk *w)
 			w->hosts[i].result.verdict = VERDICT_OPEN_TAIL;
 			snprintf(w->hosts[i].result.detail, sizeof w->hosts[i].result.detail,
 				 "nothing of the session is signed yet");
+		}
+		if (w->doubt != NULL && w->hosts[i].result.verdict < VERDICT_UNATTESTED) {
+			w->hosts[i].result.verdict = VERDICT_UNATTESTED;
+			snprintf(w->hosts[i].result.detail, sizeof(w->hosts[i].result.detail), "%s", w->doubt);
 		}
 		if (w->hosts[i].result.verdict > worst)
 			worst = w->hosts[i].result.verdict;

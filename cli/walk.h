@@ -17,6 +17,7 @@ enum { WALK_HOSTS_MAX = 65536, WALK_ORIGIN_SIZE = 256 };
 struct walk_host {
 	struct id id;
 	char name[256];                  /* "" = not known here */
+	struct verify_trust trust;       /* the keys it was checked with */
 	struct verifier *verifier;
 	struct verify_result result;     /* after walk_finish */
 };
@@ -33,6 +34,7 @@ struct walk {
 	struct verify_trust trust;       /* without identity: the store's word for each host */
 	bool one_stream, one_host;       /* look only at these */
 	bool unsigned_yet;               /* the stream is in the provisional tail alone: no signed chunk of it is missed */
+	bool excerpt;                    /* an excerpt for this stream alone */
 	struct id stream, host;
 	void (*progress)(void *context, const char *origin, uint64_t units);
 	void *context;
@@ -40,6 +42,7 @@ struct walk {
 	/* Result. */
 	struct walk_host *hosts;
 	size_t host_count;
+	const char *doubt;
 	uint64_t flaws;                  /* places that belong to no host, or end a file */
 	char flaw[VERIFY_DETAIL_SIZE];   /* the first */
 
@@ -60,6 +63,15 @@ void walk_free(struct walk *w);
 int walk_spool(struct walk *w, const char *dir);
 int walk_store(struct walk *w, const char *dir);
 int walk_file(struct walk *w, const char *path);
+/* One session of a store: only the blocks it hangs on. */
+int walk_session(struct walk *w, const char *dir, const struct id *stream);
+/* An excerpt file in memory (of a bundle); name is shown in details. */
+int walk_excerpt(struct walk *w, const char *name, const void *data, size_t len);
+
+/* Something is wrong in a file that belongs to no host. */
+void walk_flaw(struct walk *w, const char *path, uint64_t offset, const char *reason);
+/* Nobody we trust vouches for the keys in use: UNATTESTED at best. */
+void walk_doubt(struct walk *w, const char *reason);
 
 /* Close all verifiers and return the worst verdict. */
 enum verdict walk_finish(struct walk *w);

@@ -53,7 +53,7 @@ int unit_decode(const void *data, size_t len, struct unit *out, struct fault *fa
 
 static const char *segment_magic(uint8_t store)
 {
-	return store ? "ITMSTORE" : "ITMSPOOL";
+	return store == SEGMENT_EXCERPT ? "ITMEXCPT" : store == SEGMENT_STORE ? "ITMSTORE" : "ITMSPOOL";
 }
 
 void unit_segment_encode(const struct segment_header *h, uint8_t out[SEGMENT_HEADER_SIZE])
@@ -76,9 +76,9 @@ int unit_segment_decode(const void *data, size_t len, struct segment_header *out
 
 	if (len < SEGMENT_HEADER_SIZE)
 		return error_fault(fault, ITM_ETRUNC, len, "ends inside the segment header");
-	if (memcmp(data, segment_magic(0), 8) != 0 && memcmp(data, segment_magic(1), 8) != 0)
-		return error_fault(fault, ITM_EFORMAT, 0, "not a segment file of ITM");
-	h.store = memcmp(data, segment_magic(1), 8) == 0;
+	for (h.store = SEGMENT_SPOOL; memcmp(data, segment_magic(h.store), 8) != 0; h.store++)
+		if (h.store == SEGMENT_EXCERPT)
+			return error_fault(fault, ITM_EFORMAT, 0, "not a segment file of ITM");
 	reader_init(&r, data, SEGMENT_HEADER_SIZE);
 	r.pos = 8;
 	uint16_t version = reader_u16(&r), size = reader_u16(&r);

@@ -32,6 +32,7 @@ enum unit_type {
 	UNIT_COUNTERSIGN = 0x85,/* receipt.h: the server's word on a GENESIS */
 	UNIT_TOMBSTONE = 0x86,  /* digest of a chunk that was removed by declaration */
 	UNIT_REMOVAL = 0x87,    /* removal.h: the server declares what it removed; before the chunks it is about */
+	UNIT_WITHHELD = 0x8a,   /* in an excerpt: digests, 32 bytes each, of chunks of other streams */
 	UNIT_TORN = 0x07,       /* bytes found torn after a crash, kept as they were */
 	UNIT_CHECKPOINT = 0x08, /* the sealer's own note: all before it is signed; where its streams stand */
 };
@@ -53,13 +54,14 @@ int unit_put(struct buffer *b, uint8_t type, uint8_t version, const void *payloa
 int unit_decode(const void *data, size_t len, struct unit *out, struct fault *fault);
 
 /* Segment file header, 64 bytes, at the start of every spool and store file.
- *   0 "ITMSPOOL" or "ITMSTORE" · 8 u16 version 1 · 10 u16 64 · 12 u32 0 ·
- *  16 host id (spool) or server id (store) · 32 u64 segment number ·
+ *   0 "ITMSPOOL", "ITMSTORE" or "ITMEXCPT" · 8 u16 version 1 · 10 u16 64 · 12 u32 0 ·
+ *  16 host id (spool), server id (store) or stream id (excerpt) · 32 u64 segment number ·
  *  40 i64 wall ns at creation · 48 u64 number of the segment it stands for
  *  (0 = its own) · 56 u32 0 · 60 u32 CRC32C of 0..59 */
 enum { SEGMENT_HEADER_SIZE = 64 };
+enum { SEGMENT_SPOOL = 0, SEGMENT_STORE = 1, SEGMENT_EXCERPT = 2 };
 struct segment_header {
-	uint8_t store;          /* 0 spool, 1 store */
+	uint8_t store;          /* SEGMENT_* */
 	struct id owner;
 	uint64_t number;
 	int64_t wall_ns;

@@ -82,6 +82,13 @@ void verifier_watch_stream(struct verifier *v, const struct id *stream)
 	v->watched = *stream;
 }
 
+void verifier_excerpt(struct verifier *v, const struct id *stream)
+{
+	verifier_watch_stream(v, stream);
+	v->excerpt = true;
+	v->lost_context = true;
+}
+
 static struct recent *recent_block(struct verifier *v, uint64_t sequence)
 {
 	struct recent *r = &v->recent[sequence % VERIFY_RECENT_BLOCKS];
@@ -144,10 +151,32 @@ static void first_block(struct verifier *v, const struct block *b)
 {
 	v->result.host = b->host;
 	v->result.first_sequence = b->sequence;
-	if (b->sequence != 1)
+	if (b->sequence != 1 && !(v->excerpt && (b->flags & BLOCK_GENESIS)))
 		verify_find(v, VERDICT_UNATTESTED, "the record begins at block %" PRIu64 ", not at the host's first", b->sequence);
 	else if (!v->trust.has_identity)
 		verify_find(v, VERDICT_UNATTESTED, "no enrolled identity key was given to check the host against");
+}
+
+/* Boot time counts on through suspend, so only a wall clock that was set makes
+ * the two run apart.  Time is data: it is told, and changes no verdict. */
+static void note_clock(struct verifier *v, const struct block *b)
+{
+	int64_t step;
+
+	if (v->result.blocks > 0 && id_equal(&v->boot_id, &b->boot_id)) {
+		step = (int64_t)(((uint64_t)b->wall_ns - (uint64_t)v->wall_ns) - (b->boot_ns - v->boot_ns));
+		if (step > VERIFY_CLOCK_STEP_NS || step < -VERIFY_CLOCK_STEP_NS) {
+			v->result.clock_steps++;
+			if (v->result.clock_steps == 1 ||
+			    llabs(step / 1000) > llabs(v->result.clock_step_ns / 1000)) {
+				v->result.clock_step_ns = step;
+				v->result.clock_step_sequence = b->sequence;
+			}
+		}
+	}
+	v->boot_id = b->boot_id;
+	v->wall_ns = b->wall_ns;
+	v->boot_ns = b->boot_ns;
 }
 
 static void accept_block(struct verifier *v, const struct block *b, const uint8_t key[SIGN_PUBLIC_SIZE])
@@ -155,6 +184,7 @@ static void accept_block(struct verifier *v, const struct block *b, const uint8_
 	if (v->result.blocks == 0)
 		first_block(v, b);
 	block_hash(b, v->head);
+	note_clock(v, b);
 	if (b->flags & BLOCK_GENESIS)
 		note_genesis(v, b, v->head);
 	if (b->flags & BLOCK_GAP)
@@ -170,6 +200,14 @@ static void accept_block(struct verifier *v, const struct block *b, const uint8_
 	v->last_flags = b->flags;
 	v->digest_count = 0;
 	v->digests_whole = true;
+	v->watched_pending = false;
+}
+
+/* In an excerpt only the groups of the watched stream come whole. */
+static bool is_link(const struct verifier *v, const struct block *b)
+{
+	return v->excerpt && !v->watched_pending &&
+	       ((v->digest_count == 0 && b->chunk_count > 0) || !v->digests_whole);
 }
 
 /* A record that begins in the middle, with a block that says only what is new
@@ -196,7 +234,7 @@ static int take_block(struct verifier *v, const struct unit *u, const char *orig
 		return pass_over_block(v, origin, offset);
 	if (r != 0)
 		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
-	if (!v->started && v->lost_context && b.sequence == 1)
+	if (!v->started && v->lost_context && !v->excerpt && b.sequence == 1)
 		return verify_broken(v, origin, offset, "other blocks stand before the host's first");
 	if (v->started && b.sequence <= v->result.last_sequence)
 		return repeated_block(v, &b, origin, offset);
@@ -204,19 +242,23 @@ static int take_block(struct verifier *v, const struct unit *u, const char *orig
 		return verify_broken(v, origin, offset, "block of another host");
 	if (!v->started && b.sequence != 1)
 		v->lost_context = true;
+	if (b.sequence == 1 && !v->digests_whole)
+		return verify_broken(v, origin, offset, "the first block covers chunks that continue others");
 	const uint8_t *key = expected_key(v, &b, &wrong);
 	snprintf(place, sizeof place, "block %" PRIu64 " in %.120s", b.sequence, origin);
 	if (wrong != NULL)
 		return verify_broken(v, place, offset, wrong);
-	if (b.chunk_count != v->digest_count)
+	bool link = is_link(v, &b);
+	if (!link && b.chunk_count != v->digest_count)
 		return verify_broken(v, place, offset, "block covers another number of chunks than stand before it");
+	v->result.links += link;
 	/* Without the block before it, a first block's signature has no key to
 	 * be held against: only what follows it is checked. */
 	if (key != NULL) {
-		r = block_check(&b, v->digests_whole ? (const uint8_t (*)[HASH_SIZE])v->digests : NULL, key, &fault);
+		r = block_check(&b, v->digests_whole && !link ? (const uint8_t (*)[HASH_SIZE])v->digests : NULL, key, &fault);
 		if (r != 0)
 			return verify_broken(v, place, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
-		if (!v->digests_whole)
+		if (!v->digests_whole && !link)
 			verify_find(v, VERDICT_GAP, "chunks of %s continue chunks that are not here: not checked", place);
 	}
 	accept_block(v, &b, key ? key : b.next_key);
@@ -277,6 +319,7 @@ static int take(struct verifier *v, const struct unit *u, const char *origin, ui
 	case UNIT_BLOCK: return take_block(v, u, origin, offset);
 	case UNIT_RECEIPT:
 	case UNIT_COUNTERSIGN: return take_receipt(v, u, origin, offset);
+	case UNIT_WITHHELD: return verify_streams_withheld(v, u, origin, offset);
 	case UNIT_TOMBSTONE: return verify_streams_tombstone(v, u, origin, offset);
 	case UNIT_REMOVAL: return verify_streams_removal(v, u, origin, offset);
 	case UNIT_TORN: return take_torn_note(v, u, origin, offset);
@@ -326,7 +369,9 @@ static void judge_torn(struct verifier *v)
 void verifier_finish(struct verifier *v, struct verify_result *out)
 {
 	for (size_t i = 0; i < v->genesis_count; i++)
-		if (!v->genesis[i].attested)
+		if (v->genesis[i].attested)
+			v->result.attested++;
+		else
 			verify_find(v, VERDICT_UNATTESTED, "the new chain at block %" PRIu64 " was never countersigned by the server",
 			     v->genesis[i].sequence);
 	if (v->receipt_sequence > v->result.last_sequence && !v->stopped)
@@ -342,5 +387,6 @@ void verifier_finish(struct verifier *v, struct verify_result *out)
 	if (v->result.blocks == 0)
 		verify_find(v, VERDICT_OPEN_TAIL, "there is no signed block");
 	verify_find(v, VERDICT_UNANCHORED, "whole and signed to block %" PRIu64 "; not anchored in a central log", v->result.last_sequence);
+	v->result.geneses = v->genesis_count;
 	*out = v->result;
 }

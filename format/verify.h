@@ -26,6 +26,7 @@ enum verdict {
 const char *verdict_name(enum verdict v);
 
 enum { VERIFY_DETAIL_SIZE = 256 };
+#define VERIFY_CLOCK_STEP_NS 2000000000ll /* ns between two blocks of one boot */
 
 struct verify_result {
 	enum verdict verdict;
@@ -36,6 +37,11 @@ struct verify_result {
 	uint64_t lost_bytes;             /* sum of declared GAPs */
 	uint64_t receipts;               /* checked against the trusted log key */
 	bool closed;                     /* last block has CLOSE */
+	uint64_t links;                  /* blocks of an excerpt that were checked without what they cover */
+	uint64_t geneses, attested;      /* beginnings of a chain of keys; those somebody vouches for */
+	uint64_t clock_steps;            /* wall clock against boot clock, over VERIFY_CLOCK_STEP_NS */
+	int64_t clock_step_ns;           /* the largest */
+	uint64_t clock_step_sequence;    /* its block */
 };
 
 struct verify_trust {
@@ -65,6 +71,12 @@ void verifier_torn(struct verifier *v, const char *origin, uint64_t segment, uin
 /* Call the restricted form for one stream only: chunks of others are hashed
  * for the chain but not judged for GAP / OPEN-TAIL. */
 void verifier_watch_stream(struct verifier *v, const struct id *stream);
+/* What follows is an excerpt for one stream (export bundle): it begins at a
+ * GENESIS, UNIT_WITHHELD stands for chunks of other streams, and a block that
+ * covers no chunk of the watched stream may come alone, as a link of the
+ * chain.  Nothing of the watched stream can hide in a link: its chunks are
+ * counted from 1 to END.  Before the first unit. */
+void verifier_excerpt(struct verifier *v, const struct id *stream);
 /* End of input.  Units after the last block are an OPEN-TAIL. */
 void verifier_finish(struct verifier *v, struct verify_result *out);
 

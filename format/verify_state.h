@@ -24,13 +24,14 @@ struct torn { uint64_t segment, offset; bool declared, followed; };
 struct verifier {
 	struct verify_trust trust;
 	struct verify_result result;
-	bool started, watching, lost_context, stopped;
+	bool started, watching, lost_context, stopped, excerpt;
 	struct id watched;
 	uint8_t head[HASH_SIZE], next_key[SIGN_PUBLIC_SIZE];
 	struct block_context context;
 	uint8_t (*digests)[HASH_SIZE];
 	size_t digest_count;
 	bool digests_whole;            /* every pending chunk could be hashed */
+	bool watched_pending;          /* one of them is of the watched stream */
 	struct stream *streams[1024];
 	size_t stream_count, removal_count;
 	struct recent *recent;
@@ -40,6 +41,9 @@ struct verifier {
 	size_t torn_count;
 	uint64_t receipt_sequence;     /* highest a trusted receipt names */
 	uint16_t last_flags;
+	struct id boot_id;             /* of the last block */
+	int64_t wall_ns;
+	uint64_t boot_ns;
 };
 
 /* The worst verdict wins and keeps the words of the first finding of its kind. */
@@ -50,6 +54,7 @@ int verify_broken(struct verifier *v, const char *origin, uint64_t offset, const
 
 /* One unit each; ITM_ECRYPTO when it breaks the record. */
 int verify_streams_chunk(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
+int verify_streams_withheld(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
 int verify_streams_tombstone(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
 /* A removal whose signature holds: what it covers may be missing. */
 int verify_streams_removal(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);

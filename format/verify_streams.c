@@ -128,10 +128,12 @@ int verify_streams_removal(struct verifier *v, const struct unit *u, const char 
 	return declare(v, &removal);
 }
 
-static const char *order_fault(const struct stream *s, const struct chunk *c)
+static const char *order_fault(const struct verifier *v, const struct stream *s, const struct chunk *c)
 {
 	if (s->ended)
 		return "chunk after the end of its stream";
+	if (v->excerpt && s->chunk == 0 && c->number != 1 && id_equal(&v->watched, &s->id))
+		return "the beginning of the session is missing";
 	if (s->chunk != 0 && c->number != s->chunk + 1)
 		return c->number <= s->chunk ? "chunk stands twice or out of its place" : "a chunk of the stream is missing";
 	if (c->last_frame < s->frame)
@@ -159,7 +161,7 @@ static void drop_reader(struct verifier *v, struct stream *s)
  * so its digest can't be made until the next RESET. */
 static bool begins_mid_stream(const struct verifier *v, const struct stream *s, const struct chunk *c)
 {
-	return v->lost_context && s->chunk == 0 && !(c->flags & CHUNK_RESET);
+	return (v->lost_context || !v->started) && s->chunk == 0 && !(c->flags & CHUNK_RESET);
 }
 
 int verify_streams_chunk(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
@@ -176,10 +178,11 @@ int verify_streams_chunk(struct verifier *v, const struct unit *u, const char *o
 	struct stream *s = get_stream(v, &c.stream);
 	if (s == NULL)
 		return ITM_ENOMEM;
-	const char *wrong = order_fault(s, &c);
+	const char *wrong = order_fault(v, s, &c);
 	if (wrong != NULL)
 		return verify_broken(v, origin, offset, wrong);
 	v->result.chunks++;
+	v->watched_pending |= v->watching && id_equal(&v->watched, &c.stream);
 	r = judge_sections(v, s, &c, origin, offset);
 	if (r != 0)
 		return r;
@@ -206,6 +209,19 @@ int verify_streams_chunk(struct verifier *v, const struct unit *u, const char *o
 	return 0;
 }
 
+int verify_streams_withheld(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
+{
+	size_t count = u->len / HASH_SIZE;
+
+	if (!v->excerpt)
+		return verify_broken(v, origin, offset, "digests stand where chunks belong");
+	if (count == 0 || u->len % HASH_SIZE != 0 || count > BLOCK_CHUNKS_MAX - v->digest_count)
+		return verify_broken(v, origin, offset, "list of digests is malformed");
+	memcpy(v->digests[v->digest_count], u->payload, u->len);
+	v->digest_count += count;
+	return 0;
+}
+
 /* The digest of a removed chunk stands for it: stream id, number, last frame, digest. */
 int verify_streams_tombstone(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
 {
@@ -221,10 +237,12 @@ int verify_streams_tombstone(struct verifier *v, const struct unit *u, const cha
 	struct stream *s = get_stream(v, &id);
 	if (s == NULL)
 		return ITM_ENOMEM;
-	bool follows = number == s->chunk + 1 || (s->chunk == 0 && v->lost_context);
+	bool may_begin = s->chunk == 0 && v->lost_context && !(v->excerpt && id_equal(&v->watched, &id));
+	bool follows = number == s->chunk + 1 || may_begin;
 	if (v->digest_count == BLOCK_CHUNKS_MAX || !follows || frame < s->frame)
 		return verify_broken(v, origin, offset, "tombstone stands out of its place");
 	memcpy(v->digests[v->digest_count++], digest, HASH_SIZE);
+	v->watched_pending |= v->watching && id_equal(&v->watched, &id);
 	s->chunk = number;
 	s->frame = frame;
 	return judge_missing(v, s, number, 0, origin, offset);

@@ -27,6 +27,7 @@
 #include "format/chunk.h"
 #include "format/frame.h"
 #include "format/sign.h"
+#include "format/unit.h"
 
 enum {
 	EVIDENCE_SEGMENT_SIZE = 64 << 20,    /* bytes after which a new segment begins */
@@ -107,6 +108,14 @@ int evidence_events_after(struct evidence *e, uint64_t row,
 /* Segments in order: the file, and where its committed bytes end. */
 struct evidence_segment { uint64_t number, committed; const char *path; };
 int evidence_segments(struct evidence *e, int (*each)(void *context, const struct evidence_segment *s), void *context);
+
+/* What is needed to judge one session: the blocks of its host from the
+ * GENESIS before it to the block of its last chunk, with countersignatures and
+ * receipts; those around the session's chunks, and some minutes before, whole,
+ * those before alone, as links of the chain (verifier_excerpt).  Units are
+ * borrowed; place says where one is.  ITM_ENOENT: no signed chunk of it. */
+typedef int evidence_each_unit(void *context, const struct unit *u, const char *place, uint64_t offset);
+int evidence_lineage(struct evidence *e, const struct id *stream, evidence_each_unit *each, void *context);
 
 /* The receipt stored with a block (to be sent again); ITM_ENOENT: no such
  * block of that hash.  countersign is left empty when there is none. */

@@ -11,7 +11,7 @@
 struct opening_options { const char *key, *reason, *approval; };
 #define OPENING_OPTIONS(type, member) \
 	{ "key", 'k', "FILE[,FILE]", OPTIONS_TEXT, offsetof(struct type, member.key), 0, 0, "open sealed keystrokes with these auditors' keys" }, \
-	{ "reason", 0, "TEXT", OPTIONS_TEXT, offsetof(struct type, member.reason), 0, 0, "why keystrokes are opened; goes into the server's log" }, \
+	{ "reason", 0, "TEXT", OPTIONS_TEXT, offsetof(struct type, member.reason), 0, 0, "why keystrokes are opened, or a bundle is written; goes into the server's log" }, \
 	{ "approval", 0, "FILE", OPTIONS_TEXT, offsetof(struct type, member.approval), 0, 0, "request to open that a second person has signed" }
 
 /* What the options ask for, done to source: nothing without --key.  0 and

@@ -11,9 +11,28 @@ static void must(int ok)
 		abort();
 }
 
+void chain_unit(struct chain *c, uint8_t type, uint8_t version, const void *payload, size_t len)
+{
+	must(unit_put(&c->units, type, version, payload, len) == 0);
+}
+
 static void put_unit(struct chain *c, uint8_t type, const struct buffer *payload)
 {
-	must(unit_put(&c->units, type, 1, payload->data, payload->len) == 0);
+	chain_unit(c, type, 1, payload->data, payload->len);
+}
+
+static int64_t wall_ns(const struct chain *c)
+{
+	return c->wall_offset_ns + (int64_t)c->now_ms * 1000000;
+}
+
+/* From the source of randomness that a generator of golden files replaces. */
+static struct id new_id(void)
+{
+	struct id id;
+
+	sign_random(id.bytes, sizeof(id.bytes));
+	return id;
 }
 
 void chain_init(struct chain *c)
@@ -21,8 +40,8 @@ void chain_init(struct chain *c)
 	*c = (struct chain){ .now_ms = 1000 };
 	must(sign_init() == 0);
 	buffer_init(&c->units, 64 << 20);
-	c->host = id_random();
-	c->boot = id_random();
+	c->host = new_id();
+	c->boot = new_id();
 	sign_keypair(&c->identity);
 	sign_keypair(&c->log);
 	sign_keypair(&c->key);
@@ -40,13 +59,13 @@ void chain_free(struct chain *c)
 void chain_stream(struct chain *c)
 {
 	chunk_writer_free(c->writer);
-	c->stream = id_random();
+	c->stream = new_id();
 	c->frame = 0;
 	c->writer = chunk_writer_new(&c->stream, 1);
 	must(c->writer != NULL);
 }
 
-static void put_frame(struct chain *c, const char *text)
+void chain_frame(struct chain *c, const char *text)
 {
 	struct buffer run, payload;
 	uint64_t last = 0;
@@ -54,7 +73,7 @@ static void put_frame(struct chain *c, const char *text)
 	buffer_init(&payload, UNIT_PAYLOAD_MAX);
 	must(record_put(&run, &last, 3, RECORD_OUT, strlen(text), text) == 0);
 	struct frame f = { .stream = c->stream, .number = ++c->frame, .boot_ns = c->now_ms * 1000000,
-			   .wall_ns = (int64_t)c->now_ms, .run = run.data, .run_len = run.len };
+			   .wall_ns = wall_ns(c), .run = run.data, .run_len = run.len };
 	must(frame_encode(&payload, &f) == 0);
 	put_unit(c, UNIT_FRAME, &payload);
 	buffer_free(&run);
@@ -67,13 +86,14 @@ void chain_chunk(struct chain *c, const char *text, uint16_t flags)
 	struct record_event event = { .time_ms = 3, .kind = RECORD_OUT, .data = (const uint8_t *)text, .len = strlen(text) };
 	struct record_event gap = { .time_ms = 4, .kind = RECORD_GAP, .code = 77 };
 
-	put_frame(c, text);
+	chain_frame(c, text);
 	buffer_init(&payload, UNIT_PAYLOAD_MAX);
 	record_columns_clear(&c->columns);
 	must(record_columns_put(&c->columns, &event) == 0);
 	if (flags & CHUNK_LOSS)
 		must(record_columns_put(&c->columns, &gap) == 0);
-	struct chunk info = { .flags = flags, .last_frame = c->frame, .boot_ns = c->now_ms * 1000000, .duration_ms = 5 };
+	struct chunk info = { .flags = flags, .last_frame = c->frame, .boot_ns = c->now_ms * 1000000,
+			      .wall_ns = wall_ns(c), .duration_ms = 5 };
 	must(chunk_writer_put(c->writer, &info, &c->columns, &payload, c->digests[c->digest_count++]) == 0);
 	put_unit(c, UNIT_CHUNK, &payload);
 	buffer_free(&payload);
@@ -84,11 +104,12 @@ void chain_block(struct chain *c, uint16_t flags)
 {
 	struct buffer payload;
 	struct sign_key next;
-	struct block b = { .flags = flags, .host = c->host, .sequence = ++c->sequence, .wall_ns = (int64_t)c->now_ms * 1000000,
+	struct block b = { .flags = flags, .host = c->host, .sequence = ++c->sequence, .wall_ns = wall_ns(c),
 			   .boot_ns = c->now_ms * 1000000, .boot_id = c->boot, .chunk_count = (uint32_t)c->digest_count };
 	if (flags & BLOCK_GENESIS) {
 		sign_keypair(&c->key);
-		b.genesis.reason = c->sequence == 1 ? BLOCK_INSTALL : BLOCK_REBOOT;
+		b.genesis.reason = c->reason != 0 ? c->reason : c->sequence == 1 ? BLOCK_INSTALL : BLOCK_REBOOT;
+		c->reason = 0;
 	}
 	sign_keypair(&next);
 	memcpy(b.previous, c->head, HASH_SIZE);
@@ -106,7 +127,8 @@ void chain_block(struct chain *c, uint16_t flags)
 void chain_receipt(struct chain *c, enum receipt_type type)
 {
 	struct buffer payload;
-	struct receipt r = { .type = type, .host = c->host, .sequence = c->sequence };
+	struct receipt r = { .type = type, .host = c->host, .sequence = c->sequence,
+			     .received_wall_ns = wall_ns(c) + 300000000 };
 	memcpy(r.block_hash, c->head, HASH_SIZE);
 	buffer_init(&payload, RECEIPT_SIZE);
 	must(receipt_encode(&payload, &r, &c->log) == 0);

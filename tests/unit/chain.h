@@ -18,7 +18,9 @@ struct chain {
 	struct sign_key identity, log, key;
 	bool spool;              /* set: blocks in the short form, as in a host's spool */
 	struct block_context context;
-	uint64_t sequence, now_ms;
+	uint64_t sequence, now_ms;       /* boot clock */
+	int64_t wall_offset_ns;          /* wall clock less boot clock */
+	uint8_t reason;                  /* of the next GENESIS; 0 = install, then reboot */
 	uint8_t head[HASH_SIZE];
 	uint8_t digests[64][HASH_SIZE];
 	size_t digest_count;
@@ -30,6 +32,10 @@ struct chain {
 
 void chain_init(struct chain *c);
 void chain_free(struct chain *c);
+/* A frame that no chunk covers yet. */
+void chain_frame(struct chain *c, const char *text);
+/* Any unit. */
+void chain_unit(struct chain *c, uint8_t type, uint8_t version, const void *payload, size_t len);
 /* One frame and one chunk of the current stream with some text. */
 void chain_chunk(struct chain *c, const char *text, uint16_t flags);
 /* A new stream. */

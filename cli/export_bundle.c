@@ -1,0 +1,194 @@
+#include "cli/export_bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli/bundle.h"
+#include "cli/trust.h"
+#include "store/audit.h"
+#include "store/evidence.h"
+#include "store/source.h"
+#include "store/spool.h"
+#include "view/say.h"
+#include "view/transcript.h"
+
+static const char *const program = "itm export";
+
+static int take_unit(void *context, const struct unit *u, const char *place, uint64_t offset)
+{
+	(void)place;
+	(void)offset;
+	return excerpt_unit(context, u);
+}
+
+static int from_spool(struct excerpt *x, const char *dir)
+{
+	struct spool_reader *reader = spool_reader_new(dir);
+	struct spool_place place;
+	struct fault fault;
+	struct unit u;
+	int r;
+
+	if (reader == NULL)
+		return ITM_ENOMEM;
+	while ((r = spool_reader_next(reader, &u, &place, &fault)) == 1) {
+		r = excerpt_unit(x, &u);
+		if (r != 0)
+			break;
+	}
+	spool_reader_free(reader);
+	return r;
+}
+
+/* Also what this machine knows of the host. */
+static int from_store(struct excerpt *x, const struct located *where, struct bundle_source *s, struct evidence_host *host)
+{
+	struct evidence *e;
+	int r = 0;
+
+	e = evidence_open(where->dir, NULL, false, &r);
+	if (e == NULL)
+		return r;
+	r = evidence_lineage(e, &where->session.stream, take_unit, x);
+	if (r >= 0 && excerpt_finish(x, &s->info, &s->evidence) == 0 && evidence_host_get(e, &s->info.host, host) == 0) {
+		memcpy(s->trust.identity, host->identity, SIGN_PUBLIC_SIZE);
+		s->trust.has_identity = true;
+		s->host_name = host->name;
+	}
+	evidence_close(e);
+	return r;
+}
+
+/* The signed part as text; the provisional tail is no evidence. */
+static int make_transcript(const struct located *where, struct buffer *out)
+{
+	void *state = transcript_sink.open(false);
+	struct source_event event;
+	struct source *source;
+	int r = ITM_ENOMEM;
+
+	source = state != NULL ? source_open(where->dir, &where->session.stream, &r) : NULL;
+	if (source != NULL) {
+		while ((r = source_next(source, &event)) != 0) {
+			if (r == 1 && !event.sealed)
+				break;
+			r = r == 1 ? transcript_sink.event(state, &event, out)
+				   : transcript_sink.broken(state, source_fault(source), out);
+			if (r != 0)
+				break;
+		}
+		r = r < 0 ? r : transcript_sink.end(state, out);
+		source_close(source);
+	}
+	if (state != NULL)
+		transcript_sink.close(state);
+	return r;
+}
+
+/* An export is a person's act: it stands in the log before there is a file. */
+static int tell_server(const struct places *places, const struct located *where, const char *path, const char *reason)
+{
+	const char *detail[] = { "format bundle", NULL };
+	char words[AUDIT_ERROR_SIZE], id[ID_TEXT_SIZE];
+	int r;
+
+	id_format(&where->session.stream, id);
+	r = audit_act(places->server.run, "export", id, reason != NULL ? reason : "", detail, NULL, words);
+	if (r == ITM_ENOENT) {
+		say_error(program, "no server runs here: that %s was written is in no log", path);
+		return 0;
+	}
+	if (r != 0)
+		say_error(program, "nothing was written: %s", words);
+	return r;
+}
+
+static int write_file(const char *path, const struct buffer *b)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	size_t done = 0;
+	ssize_t n = 0;
+
+	if (fd < 0) {
+		say_error(program, errno == EEXIST ? "%s is there already: remove it or choose another name"
+			  : "cannot make %s: %s", path, strerror(errno));
+		return EX_CANTCREAT;
+	}
+	while (done < b->len && (n = write(fd, b->data + done, b->len - done)) > 0)
+		done += (size_t)n;
+	if (n < 0 || fsync(fd) != 0) {
+		say_error(program, "cannot write %s: %s", path, strerror(errno));
+		unlink(path);
+		close(fd);
+		return EX_IOERR;
+	}
+	close(fd);
+	return 0;
+}
+
+static int failed(const struct excerpt *x, const struct located *where, int r)
+{
+	if (r == ITM_ENOENT)
+		say_error(program, "%s: nothing of this session is signed yet", where->dir);
+	else if (r == ITM_EFORMAT || r == ITM_ELIMIT)
+		say_error(program, "%s: %s; 'itm verify' says more", where->dir, excerpt_fault(x));
+	else
+		say_error(program, "%s: cannot be read: %s", where->dir, error_text(r));
+	return say_status(r);
+}
+
+/* Whatever can fail comes before the server is told. */
+static int write_bundle(const struct places *places, const struct located *where, struct bundle_source *s,
+			const char *path, const char *reason)
+{
+	struct buffer file, transcript;
+	int r, status;
+
+	buffer_init(&file, BUNDLE_MAX);
+	buffer_init(&transcript, BUNDLE_MAX);
+	s->transcript = &transcript;
+	r = make_transcript(where, &transcript);
+	if (r == 0)
+		r = bundle_write(&file, s);
+	status = r == 0 ? 0 : say_status(r);
+	if (r != 0)
+		say_error(program, "cannot make the bundle: %s", error_text(r));
+	else if (access(path, F_OK) == 0)
+		status = write_file(path, &file);
+	else if (tell_server(places, where, path, reason) != 0)
+		status = EX_UNAVAILABLE;
+	else
+		status = write_file(path, &file);
+	buffer_free(&transcript);
+	buffer_free(&file);
+	return status;
+}
+
+int export_bundle_run(const struct places *places, const struct located *where, const char *path, const char *reason)
+{
+	struct bundle_source s = { .host_name = "" };
+	struct evidence_host host = { 0 };
+	struct excerpt *x;
+	int r, status;
+
+	if (sign_init() != 0 || (x = excerpt_new(&where->session.stream)) == NULL)
+		return EX_SOFTWARE;
+	s.trust.has_log = trust_log(places, s.trust.log);
+	if (places_is_store(where->dir)) {
+		r = from_store(x, where, &s, &host);
+	} else {
+		s.trust.has_identity = trust_own_identity(places, s.trust.identity);
+		r = from_spool(x, where->dir);
+	}
+	if (r >= 0)
+		r = excerpt_finish(x, &s.info, &s.evidence);
+	status = r == 0 ? write_bundle(places, where, &s, path, reason) : failed(x, where, r);
+	if (status == 0 && !s.info.ended)
+		say_error(program, "the session has no end yet: this is what is signed so far");
+	excerpt_free(x);
+	return status;
+}

@@ -1,0 +1,557 @@
+#!/usr/bin/python3
+"""A second verifier of ITM's records, written from doc/FORMAT.md alone, so that two programs must agree.
+
+verify.py [--identity FILE] [--log-key FILE] PATH: prints the verdict and a reason; the exit status is the verdict's.
+PATH is a segment or excerpt file, the folder of a spool, or an export bundle."""
+import argparse
+import hashlib
+import os
+import re
+import struct
+import sys
+
+import nacl.exceptions
+import nacl.signing
+import zstandard
+
+VERDICTS = {"OK": 0, "UNANCHORED": 10, "OPEN-TAIL": 11, "GAP": 12, "REDACTED": 13, "UNATTESTED": 14, "FORK": 15, "TAMPERED": 16}
+FRAME, CHUNK, BLOCK, RECEIPT, COUNTERSIGN, TOMBSTONE, REMOVAL, WITHHELD, TORN = \
+    0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x8a, 0x07
+GENESIS, CLOSE, GAP = 1, 4, 16
+END, RESET = 2, 4
+CTL, OUT, IN, META, EVT = 1, 2, 3, 4, 5
+COLUMN = {0: OUT, 1: IN, 2: OUT, 4: META, 6: META, 7: META, 12: META}
+CHUNKS_MAX, PLAIN_MAX, UNIT_MAX = 4096, 262144, 1 << 20
+
+
+class Broken(Exception):
+    """The record is TAMPERED from here on."""
+
+
+class Fork(Exception):
+    pass
+
+
+class CutOff(Exception):
+    """A unit is longer than its file."""
+
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def signed(key, signature, *parts):
+    try:
+        nacl.signing.VerifyKey(key).verify(b"".join(parts), signature)
+        return True
+    except (nacl.exceptions.BadSignatureError, ValueError):
+        return False
+
+
+def need(condition, words):
+    if not condition:
+        raise Broken(words)
+
+
+CRC_TABLE = []
+for n in range(256):
+    for _ in range(8):
+        n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
+    CRC_TABLE.append(n)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFF
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        need(n <= len(self.data) - self.at, "ends too early")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def number(self, n):
+        return int.from_bytes(self.take(n), "little")
+
+    def varint(self):
+        value = shift = 0
+        while True:
+            byte = self.number(1)
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+            need(shift < 70, "varint too long")
+        need(value < 1 << 64 and (byte or shift == 7), "varint padded or too large")
+        return value
+
+    def done(self):
+        return self.at == len(self.data)
+
+    def end(self):
+        need(self.done(), "bytes left over")
+
+
+def unit_at(data, at):
+    """(type, version, payload, end) of the unit at a place."""
+    if len(data) - at < 12:
+        raise CutOff
+    kind, version, zero, length, crc = struct.unpack_from("<BBHII", data, at)
+    need(zero == 0, "reserved bytes set")
+    need(length <= UNIT_MAX, "unit too long")
+    if length > len(data) - at - 12:
+        raise CutOff
+    payload = data[at + 12:at + 12 + length]
+    need(crc32c(data[at:at + 8] + payload) == crc, "CRC32C")
+    return kind, version, payload, at + 12 + length
+
+
+def is_unit(data, at):
+    try:
+        return (FRAME <= data[at] <= TOMBSTONE or data[at] == TORN) and unit_at(data, at) is not None
+    except (Broken, CutOff):
+        return False
+
+
+def falsely_cut(rest):
+    """Is what a file ends inside no torn unit, but a whole one with a wrong length?"""
+    if len(rest) < 12:
+        return False
+    fixed = rest[:4] + struct.pack("<I", len(rest) - 12) + rest[8:]
+    return any(is_unit(rest, at) for at in range(1, len(rest) - 11)) or \
+        (len(rest) - 12 <= UNIT_MAX and crc32c(fixed[:8] + fixed[12:]) == int.from_bytes(rest[8:12], "little") and rest[2:4] == b"\0\0")
+
+
+class Stream:
+    def __init__(self):
+        self.chunk = self.frame = self.seen = self.next = 0
+        self.ended, self.removals, self.inflate = False, [], {}
+
+
+class Verifier:
+    def __init__(self, identity=None, log=None, watched=None):
+        self.identity, self.log, self.watched = identity, log, watched
+        self.excerpt = watched is not None
+        self.verdict, self.words = "OK", ""
+        self.streams, self.digests, self.whole, self.ours = {}, [], True, False
+        self.host = self.head = self.next_key = None
+        self.started, self.blocks, self.sequence, self.flags = False, 0, 0, 0
+        self.recent, self.geneses, self.receipt_sequence = {}, [], 0
+        self.late = self.excerpt  # begins after its streams did
+        self.torn, self.context = [], None
+
+    def find(self, verdict, words):
+        if VERDICTS[verdict] > VERDICTS[self.verdict]:
+            self.verdict, self.words = verdict, words
+
+    def judged(self, stream):
+        return self.watched is None or stream == self.watched
+
+    def stream(self, name):
+        return self.streams.setdefault(name, Stream())
+
+    def unit(self, kind, version, payload):
+        need(kind not in (FRAME, CHUNK, BLOCK) or version == 1, "unit of an unknown version")
+        known = {FRAME: self.frame, CHUNK: self.chunk, BLOCK: self.block, RECEIPT: self.receipt, COUNTERSIGN: self.receipt,
+                 TOMBSTONE: self.tombstone, REMOVAL: self.removal, WITHHELD: self.withheld, TORN: self.torn_note}
+        if kind in known:
+            known[kind](Reader(payload))
+        else:
+            need(not kind & 0x80, "unit of an unknown type")
+
+    def frame(self, r):
+        name, number, _ = r.take(16), r.number(8), r.take(16)
+        flags = r.number(1)
+        s = self.stream(name)
+        need(number and not flags & ~1, "frame is malformed")
+        need(number > s.frame and number > s.seen, "frame out of place")
+        s.seen = number
+
+    def torn_note(self, r):
+        segment, offset, _ = r.number(8), r.number(8), r.number(8)
+        r.end()
+        self.torn = [t for t in self.torn if t != (segment, offset)]
+
+    # Chunks
+
+    def chunk(self, r):
+        form, byte, name = r.number(1), r.number(1), r.take(16)
+        flags, count = byte & 15, byte >> 4
+        number, last_frame, boot, wall, duration, dictionary = (r.varint() for _ in range(6))
+        need(form in (1, 2) and number and bool(flags & 1) == (number == 1) and duration < 1 << 32 and dictionary == 0
+             and count <= 5, "chunk is malformed")
+        wall = -(wall + 1 >> 1) if wall & 1 else wall >> 1
+        need(boot * 10**6 < 1 << 64 and abs(wall) * 10**6 < 1 << 63, "chunk's time")
+        salt = r.take(16) if form == 1 else None
+        sections = [self.section(r, salt) for _ in range(count)]
+        r.end()
+        kinds = [s[0] for s in sections]
+        need(kinds == sorted(set(kinds)), "sections out of order")
+        need(len(self.digests) < CHUNKS_MAX, "too many chunks")
+        s = self.stream(name)
+        need(not s.ended, "chunk after the end")
+        need(not (self.excerpt and name == self.watched and not s.chunk and number != 1), "the beginning is missing")
+        need(not s.chunk or number == s.chunk + 1, "chunk out of place")
+        need(last_frame >= s.frame, "frame number runs backwards")
+        self.ours |= name == self.watched
+        dropped = {kind for kind, codec, *_ in sections if codec == 3}
+        if dropped:
+            self.removed(s, name, number, dropped)
+        if (self.late or not self.started) and not s.chunk and not flags & RESET:
+            self.whole = False
+            self.digests.append(None)
+            return
+        if flags & RESET:
+            s.inflate = {}
+        else:
+            need(s.next == number, "needs the chunk before it")
+        head = struct.pack("<BBH16sQQQqIIB", 1, 1, flags, name, number, last_frame, boot * 10**6, wall * 10**6, duration, 0, count)
+        plain = {}
+        for kind, codec, length, own, body in sections:
+            digest = body
+            if codec != 3:
+                plain[kind] = self.inflated(s, kind, codec, length, body)
+                digest = sha256(b"\x10", own, plain[kind])
+            head += struct.pack("<BI", kind, length) + digest
+        self.digests.append(sha256(b"\x11", head))
+        self.events(name, plain, dropped)
+        s.chunk, s.frame, s.next, s.ended = number, last_frame, number + 1, bool(flags & END)
+
+    @staticmethod
+    def section(r, salt):
+        byte = r.number(1)
+        kind, codec, length = byte & 15, byte >> 4, r.varint()
+        need(CTL <= kind <= EVT and codec <= 3 and 0 < length <= PLAIN_MAX, "section is malformed")
+        if codec == 3:
+            need(salt is None, "a dropped section beside the salt of all")
+            return kind, codec, length, b"", r.take(32)
+        own = r.take(16) if salt is None else sha256(b"\x1f", salt, bytes([kind]))[:16]
+        return kind, codec, length, own, r.take(length if codec == 0 else r.varint())
+
+    @staticmethod
+    def inflated(s, kind, codec, length, body):
+        if codec == 0:
+            return body
+        need(codec == 2 or kind in (CTL, OUT), "codec of another kind")
+        fresh = zstandard.ZstdDecompressor(max_window_size=1 << 20).decompressobj
+        z = fresh() if codec == 2 else s.inflate.setdefault(kind, fresh())
+        try:
+            plain = z.decompress(body)
+        except zstandard.ZstdError as error:
+            raise Broken("section does not inflate") from error
+        need(len(plain) == length and not z.unused_data, "section's length")
+        return plain
+
+    def events(self, name, plain, dropped):
+        r, time = Reader(plain.get(CTL, b"")), 0
+        left = {kind: len(data) for kind, data in plain.items()}
+        while not r.done():
+            word = r.varint()
+            kind, one = word & 15, word >> 4 & 1
+            code = 1 if one else r.varint()
+            time += word >> 5
+            need(kind != 15 and time < 1 << 64 and (one or code != 1), "event is malformed")
+            column = COLUMN.get(kind)
+            if column and column not in dropped:
+                left[column] = left.get(column, 0) - code
+                need(left[column] >= 0, "event is longer than its column")
+            if kind == 13 and self.judged(name):
+                self.find("GAP", f"the recorder declares {code} lost bytes")
+        need(all(not left.get(kind) for kind in (OUT, IN, META)), "bytes that no event uses")
+
+    def removal(self, r):
+        need(r.take(4) == b"ITMR" and r.number(1) == 1, "removal of another version")
+        act, sections, zero, _, host, name = r.number(1), r.number(1), r.number(1), r.take(16), r.take(16), r.take(16)
+        first, last, _ = r.number(8), r.number(8), r.take(8)
+        texts = [r.take(r.number(2)) for _ in range(3)]
+        body, key, signature = r.data[:r.at], r.take(32), r.take(64)
+        r.end()
+        need(1 <= act <= 3 and (act == 1) == (sections != 0) and not sections & ~0x3c and not zero and first
+             and last >= first and texts[0] and texts[1], "removal is malformed")
+        need(all(len(t) < 512 and not re.search(rb"[\0-\x1f\x7f]", t) for t in texts), "removal's words")
+        need(self.log in (None, key) and signed(key, signature, b"\x18", body), "removal is not the log's")
+        self.stream(name).removals.append((host, first, last, sections))
+
+    def removed(self, s, name, number, dropped):
+        """Sections, or with none the whole chunk, are gone: did the server declare it?"""
+        if not self.judged(name):
+            return
+        left, found = set(dropped), False
+        for host, first, last, sections in s.removals:
+            covers = {k for k in dropped if sections >> k & 1} if dropped else sections == 0
+            if self.blocks and host != self.host or not first <= number <= last or not covers:
+                continue
+            found = True
+            left -= covers if dropped else set()
+            self.find("REDACTED", "removed by declaration")
+            if self.log is None:
+                self.find("UNATTESTED", "no log key to check a removal against")
+        need(found and not left, "removed, and nobody declared it")
+
+    def tombstone(self, r):
+        name, number, frame, digest = r.take(16), r.number(8), r.number(8), r.take(32)
+        r.end()
+        s = self.stream(name)
+        late = not s.chunk and self.late and not (self.excerpt and name == self.watched)
+        need(len(self.digests) < CHUNKS_MAX and (number == s.chunk + 1 or late) and frame >= s.frame, "tombstone out of place")
+        self.digests.append(digest)
+        self.ours |= name == self.watched
+        s.chunk, s.frame = number, frame
+        self.removed(s, name, number, set())
+
+    def withheld(self, r):
+        need(self.excerpt and r.data and len(r.data) % 32 == 0 and len(self.digests) + len(r.data) // 32 <= CHUNKS_MAX,
+             "digests where chunks belong")
+        while not r.done():
+            self.digests.append(r.take(32))
+
+    # Blocks
+
+    def long_form(self, r):
+        """(header, signature, Reader of the body) that a block in the short form stands for."""
+        header, hashed = self.context
+        sequence, wall, boot = struct.unpack_from("<QqQ", header, 24)
+        need(r.number(1) == 2 and r.number(1) == (sequence + 1) % 256, "block does not follow")
+        flags, later, drift = r.varint(), r.varint(), r.varint()
+        drift = -(drift + 1 >> 1) if drift & 1 else drift >> 1
+        boot, wall = boot + later * 10**6, wall + (later + drift) * 10**6
+        need(not flags & ~62 and boot < 1 << 64 and -1 << 63 <= wall < 1 << 63, "block's time or flags")
+        next_key, body_hash, signature = r.take(32), r.take(32), r.take(64)
+        header = b"ITMB\1\1" + struct.pack("<H", flags) + header[8:24] + struct.pack("<QqQ", sequence + 1, wall, boot) \
+            + header[48:64] + hashed + next_key + body_hash
+        return header, signature, Reader(b"\1" + r.data[r.at:])
+
+    def block(self, r):
+        if r.data[:1] == b"\2":
+            if self.context is None and not self.started:
+                self.find("UNATTESTED", "begins with a block that needs the one before it")
+                self.late, self.digests, self.whole = True, [], True
+                return
+            need(self.context, "needs the block before it")
+            header, signature, r = self.long_form(r)
+        else:
+            header, signature = r.take(160), r.take(64)
+        body, b = r.data[r.at:], Reader(header)
+        need(b.take(4) == b"ITMB" and b.number(1) == 1 and b.number(1) == 1, "block of another version")
+        flags, host, sequence = b.number(2), b.take(16), b.number(8)
+        _, previous, next_key, body_hash = b.take(32), b.take(32), b.take(32), b.take(32)
+        need(not flags & ~63 and sequence and r.number(1) == 1 and r.number(1) <= 1 and r.varint() < 1 << 32, "block is malformed")
+        count, own = r.varint(), None
+        need(count <= CHUNKS_MAX, "block covers too much")
+        if flags & GENESIS:
+            need(r.number(1) == 1, "genesis of another version")
+            reason, zero = r.number(1), r.number(2)
+            own, identity, identity_signature = r.take(32), r.take(32), r.take(64)
+            need(1 <= reason <= 3 and not zero, "genesis is malformed")
+        r.end()
+        hashed = sha256(b"\x13", header, signature)
+        self.context = header, hashed
+
+        def check(key, digests):
+            need(signed(key, signature, header), "block's signature")
+            need((digests is None and count) or sha256(b"\x12", body, *(digests or [])) == body_hash, "block's chunks")
+            need(own is None or signed(identity, identity_signature, b"\x14ITM genesis", header[:96], own), "genesis' identity")
+
+        need(self.started or not self.late or self.excerpt or sequence != 1, "blocks before the first")
+        if self.started and sequence <= self.sequence:
+            known = self.recent.get(sequence)
+            need(known and known[0] != hashed, "block twice or out of place")
+            check(known[1], None)
+            raise Fork(f"block {sequence}")
+        need(not self.blocks or host == self.host, "block of another host")
+        self.late |= not self.started and sequence != 1
+        need(sequence != 1 or self.whole, "the first block's chunks continue others")
+        if self.started:
+            need(sequence == self.sequence + 1 and previous == self.head, "block does not follow")
+        need(self.started or sequence != 1 or (previous == bytes(32) and own), "first block is no beginning")
+        need(not own or self.identity in (None, identity), "genesis of another identity")
+        link = self.excerpt and not self.ours and (not self.whole or (not self.digests and count))
+        need(link or count == len(self.digests), "block covers another number of chunks")
+        key = own or (self.next_key if self.started else None)
+        if key is not None:
+            check(key, self.digests if self.whole and not link else None)
+            if not self.whole and not link:
+                self.find("GAP", "chunks continue what is not here")
+        if not self.blocks:
+            self.host = host
+            if sequence != 1 and not (self.excerpt and own):
+                self.find("UNATTESTED", "begins in the middle")
+            elif self.identity is None:
+                self.find("UNATTESTED", "no identity key to trust")
+        if own:
+            self.geneses.append([sequence, hashed, sequence == 1 and reason == 1 and self.identity is not None])
+        if flags & GAP:
+            self.find("GAP", f"block {sequence} declares a loss")
+        self.recent[sequence] = hashed, key or next_key
+        self.head, self.next_key, self.started, self.sequence, self.flags = hashed, next_key, True, sequence, flags
+        self.blocks += 1
+        self.digests, self.whole, self.ours = [], True, False
+
+    def receipt(self, r):
+        record = Reader(r.take(112))
+        need(record.take(4) == b"ITML" and record.number(1) == 1, "receipt of another version")
+        kind, zero, host, sequence, hashed = record.number(1), record.number(2), record.take(16), record.number(8), record.take(32)
+        record.take(40)
+        key, signature = r.take(32), r.take(64)
+        r.end()
+        need(kind in (1, 2) and not zero and not record.number(8), "receipt is malformed")
+        if self.log is None:
+            return
+        need(key == self.log and signed(key, signature, b"\x15", record.data), "receipt of another log")
+        need(not self.blocks or host == self.host, "receipt for another host")
+        known = self.recent.get(sequence)
+        need(not known or known[0] == hashed, "the server holds another block")
+        self.receipt_sequence = max(self.receipt_sequence, sequence)
+        if kind == 2:
+            for g in self.geneses:
+                g[2] |= g[1] == hashed
+
+    def finish(self, stopped):
+        for sequence, _, attested in self.geneses:
+            if not attested:
+                self.find("UNATTESTED", f"the chain that begins at block {sequence} was never countersigned")
+        if self.receipt_sequence > self.sequence and not stopped:
+            self.find("TAMPERED", "the server has more")
+        for name, s in self.streams.items():
+            if self.judged(name) and s.seen > s.frame:
+                self.find("OPEN-TAIL", "frames that no chunk covers")
+        if self.watched is not None:
+            if self.watched not in self.streams:
+                self.find("TAMPERED", "the session is not in the record")
+            elif not self.streams[self.watched].ended:
+                self.find("OPEN-TAIL", "the session has no end")
+        elif not self.flags & CLOSE or (self.digests and not stopped):
+            self.find("OPEN-TAIL", "not closed, or chunks that no block covers")
+        if not self.blocks:
+            self.find("OPEN-TAIL", "no block")
+        self.find("UNANCHORED", "whole and signed")
+
+
+def segment(data):
+    need(len(data) >= 64 and data[:8] in (b"ITMSPOOL", b"ITMSTORE", b"ITMEXCPT"), "no segment")
+    need(crc32c(data[:60]) == int.from_bytes(data[60:64], "little"), "segment header's CRC32C")
+    need(data[8:12] == b"\1\0\x40\0", "segment of another version")
+    return data[:8], data[16:32], int.from_bytes(data[32:40], "little")
+
+
+def walk(v, segments):
+    """Feed the segments' units; the last one may end inside a unit."""
+    for i, data in enumerate(segments):
+        kind, _, number = segment(data)
+        cuts = [cut for later in segments[i + 1:] for cut in notes(later, number)]
+        end, at = min(cuts, default=len(data)), 64
+        while at < end:
+            try:
+                *u, at = unit_at(data[:end], at)
+            except CutOff:
+                need(kind == b"ITMSPOOL" and i == len(segments) - 1 and not falsely_cut(data[at:]), "cut off")
+                v.find("OPEN-TAIL", "ends inside a unit")
+                break
+            v.unit(*u)
+        need(kind == b"ITMSPOOL" or not v.digests, "chunks without their block")
+
+
+def notes(data, number):
+    """Where torn notes at the beginning of a segment say that another ends."""
+    at = 64
+    while is_unit(data, at) and data[at] == TORN:
+        payload, at = unit_at(data, at)[2:]
+        if int.from_bytes(payload[:8], "little") == number:
+            yield int.from_bytes(payload[8:16], "little")
+
+
+def bundle(data):
+    """The files of an export bundle; every rule of FORMAT.md's Bundle is checked."""
+    names = ["README.txt", "session.txt", "transcript.txt", "evidence.itm", "identity.public", "log.public"]
+    files, at, manifest, folder = {}, 0, b"", None
+    while data[at:at + 512].strip(b"\0"):
+        h = data[at:at + 512]
+        need(len(h) == 512 and h[257:263] == b"ustar\0" and h[156:157] == b"0" and not h[345] and "MANIFEST" not in files, "tar")
+        numbers = [re.match(rb"[0-7]+(?=[ \0])", h[a:b]) for a, b in ((124, 136), (148, 156))]
+        need(all(numbers) and int(numbers[1][0], 8) == sum(h) - sum(h[148:156]) + 8 * 32, "tar header")
+        size, path = int(numbers[0][0], 8), h[:100].rstrip(b"\0").decode("ascii", "replace")
+        folder = folder or path.split("/")[0] + "/"
+        name = path[len(folder):]
+        need(path.startswith(folder) and len(data) - at - 512 >= size, "tar file")
+        body, end = data[at + 512:at + 512 + size], at + 512 + (size + 511) // 512 * 512
+        need(not data[at + 512 + size:end].strip(b"\0"), "tar filling")
+        if name == "MANIFEST":
+            need(body == manifest, "MANIFEST")
+        else:
+            need(name in names, "a file that no bundle holds")
+            names = names[names.index(name) + 1:]
+            manifest += f"{hashlib.sha256(body).hexdigest()}  {name}\n".encode()
+        files[name], at = body, end
+    need(len(data) - at >= 1024 and not data[at:].strip(b"\0") and "evidence.itm" in files and "MANIFEST" in files, "tar's end")
+    kind, stream, _ = segment(files["evidence.itm"])
+    need(kind == b"ITMEXCPT" and folder == f"itm-{base32(stream)}/", "another session")
+    return files
+
+
+def base32(name):
+    """Crockford's, of 128 bits."""
+    value = int.from_bytes(name, "big")
+    return "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[value >> 5 * i & 31] for i in range(25, -1, -1))
+
+
+def public_key(data):
+    match = re.fullmatch(rb"itm-public-key ed25519 ([0-9a-f]{64})\n", data)
+    need(match, "key file")
+    return bytes.fromhex(match[1].decode())
+
+
+def judge(data, identity=None, log=None):
+    """data: bytes of a file, or a list of a spool's segments.  (verdict, words)"""
+    v = Verifier(identity, log)
+    stopped, doubt = False, None
+    try:
+        segments = data if isinstance(data, list) else [data]
+        if segments[0][257:262] == b"ustar":
+            files = bundle(segments[0])
+            own = {n: public_key(files[n]) for n in ("identity.public", "log.public") if n in files}
+            if identity is None or (log is None and "log.public" in own):
+                doubt = "keys from the bundle itself"
+            identity, log = identity or own.get("identity.public"), log or own.get("log.public")
+            segments = [files["evidence.itm"]]
+        kind, owner, _ = segment(segments[0])
+        v = Verifier(identity, log, owner if kind == b"ITMEXCPT" else None)
+        walk(v, segments)
+    except Broken as broken:
+        stopped = True
+        v.find("TAMPERED", str(broken))
+    except Fork as fork:
+        stopped = True
+        v.find("FORK", str(fork))
+    v.finish(stopped)
+    if doubt and not stopped:
+        v.find("UNATTESTED", doubt)
+    return v.verdict, v.words
+
+
+def read(path):
+    if not os.path.isdir(path):
+        with open(path, "rb") as f:
+            return f.read()
+    return [read(os.path.join(path, n)) for n in sorted(os.listdir(path)) if re.fullmatch(r"seg-[0-9a-f]{16}\.itm", n)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--identity")
+    parser.add_argument("--log-key")
+    parser.add_argument("path")
+    options = parser.parse_args()
+    keys = [public_key(read(p)) if p else None for p in (options.identity, options.log_key)]
+    verdict, words = judge(read(options.path), *keys)
+    print(verdict, words)
+    return VERDICTS[verdict]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
