@@ -56,6 +56,8 @@ struct index *index_open(const char *dir, bool write, int *error)
 		goto fail;
 	*error = sql_tokenizer(x->db, "itm", query_split);
 	if (*error == 0 && write)
+		*error = sql_overwrite(x->db);
+	if (*error == 0 && write)
 		*error = sql_migrate(x->db, schema);
 	if (*error == 0 && !write) {
 		int version = sql_version(x->db);

@@ -174,32 +174,103 @@ static int drop_text(struct index *x, int64_t id, const struct tblock *t)
 	return sql_finish(x->drop_text);
 }
 
-int index_write_drop_live(struct index *x, int64_t session)
+/* Blocks of the session by the statement; their words first. */
+static int drop_words(struct index *x, struct sql_statement *blocks, int64_t session)
 {
 	struct tblock t;
-	int result = index_state_prepare(x, &x->live, "SELECT id, start_ms, body FROM tblock WHERE session = ?1 AND live = 1");
-	if (result == 0)
-		result = index_state_prepare(x, &x->drop_block, "DELETE FROM tblock WHERE session = ?1 AND live = 1");
-	if (result != 0)
-		return result;
+	int result;
 	tblock_init(&t);
-	sql_bind_int(x->live, 1, session);
-	while ((result = sql_step(x->live)) == 1) {
+	sql_bind_int(blocks, 1, session);
+	while ((result = sql_step(blocks)) == 1) {
 		size_t len;
-		const void *body = sql_blob(x->live, 2, &len);
-		result = tblock_decode(&t, body, len, (uint64_t)sql_int(x->live, 1), x->inflate, NULL);
+		const void *body = sql_blob(blocks, 2, &len);
+		result = tblock_decode(&t, body, len, (uint64_t)sql_int(blocks, 1), x->inflate, NULL);
 		if (result == 0)
-			result = drop_text(x, sql_int(x->live, 0), &t);
+			result = drop_text(x, sql_int(blocks, 0), &t);
 		if (result != 0) {
-			sql_reset(x->live);
+			sql_reset(blocks);
 			break;
 		}
 	}
 	tblock_free(&t);
+	return result;
+}
+
+int index_write_drop_live(struct index *x, int64_t session)
+{
+	int result = index_state_prepare(x, &x->live, "SELECT id, start_ms, body FROM tblock WHERE session = ?1 AND live = 1");
+	if (result == 0)
+		result = index_state_prepare(x, &x->drop_block, "DELETE FROM tblock WHERE session = ?1 AND live = 1");
+	if (result == 0)
+		result = drop_words(x, x->live, session);
 	if (result != 0)
 		return result;
 	sql_bind_int(x->drop_block, 1, session);
 	return sql_finish(x->drop_block);
+}
+
+/* What was removed */
+
+static int run_with(struct index *x, const char *text, int64_t value)
+{
+	struct sql_statement *q;
+	int result = sql_prepare(x->db, text, &q);
+	if (result != 0)
+		return result;
+	sql_bind_int(q, 1, value);
+	result = sql_finish(q);
+	sql_finalize(q);
+	return result;
+}
+
+int index_write_forget(struct index *x, const struct id *stream)
+{
+	static const char *const steps[] = {
+		"DELETE FROM tblock WHERE session = ?1", "DELETE FROM event WHERE session = ?1",
+		"DELETE FROM session WHERE id = ?1",
+	};
+	struct sql_statement *blocks;
+	int64_t id;
+	int result = find_id(x, stream, &id);
+	if (result != 0)
+		return result == ITM_ENOENT ? 0 : result;
+	result = sql_prepare(x->db, "SELECT id, start_ms, body FROM tblock WHERE session = ?1", &blocks);
+	if (result != 0)
+		return result;
+	result = drop_words(x, blocks, id);
+	sql_finalize(blocks);
+	for (size_t i = 0; result == 0 && i < sizeof steps / sizeof *steps; i++)
+		result = run_with(x, steps[i], id);
+	return result;
+}
+
+int index_write_optimize(struct index *x)
+{
+	/* Deleted words stay in the full-text tables until these are merged (SQLite FTS5, 6.7). */
+	return sql_run(x->db, "INSERT INTO words (words) VALUES ('optimize')");
+}
+
+int index_write_scrub(struct index *x)
+{
+	return sql_scrub(x->db);
+}
+
+int index_write_removed(struct index *x, uint64_t *row)
+{
+	struct sql_statement *q;
+	int result = sql_prepare(x->db, "SELECT value FROM position WHERE name = 'removal'", &q);
+	if (result != 0)
+		return result;
+	result = sql_step(q);
+	*row = result == 1 ? (uint64_t)sql_int(q, 0) : 0;
+	sql_finalize(q);
+	return result < 0 ? result : 0;
+}
+
+int index_write_set_removed(struct index *x, uint64_t row)
+{
+	return run_with(x, "INSERT INTO position VALUES ('removal', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
+			(int64_t)row);
 }
 
 int index_write_count(struct index *x, uint64_t *sessions)

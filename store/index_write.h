@@ -27,6 +27,16 @@ int index_write_find(struct index *x, const struct id *stream, struct index_sess
  * already past it, and never ended, are over: the host has restarted. */
 int index_write_restarted(struct index *x, const struct id *host, int64_t wall_ns);
 
+/* Everything of a session goes: its row, text, events.  0 also when there is
+ * nothing.  After the commit, scrub: words that were removed leave the
+ * full-text tables and the log of the database too; ITM_EBUSY: later. */
+int index_write_forget(struct index *x, const struct id *stream);
+int index_write_optimize(struct index *x);
+int index_write_scrub(struct index *x);
+/* How far what was removed from the evidence is out of the index; 0 at first. */
+int index_write_removed(struct index *x, uint64_t *row);
+int index_write_set_removed(struct index *x, uint64_t row);
+
 /* A block of text.  live: it will be replaced (drop_live) when more is known. */
 int index_write_block(struct index *x, int64_t session, bool live, bool provisional, const struct tblock *t);
 int index_write_drop_live(struct index *x, int64_t session);

@@ -9,9 +9,10 @@
 #include "format/chunk.h"
 #include "format/frame.h"
 #include "format/unit.h"
+#include "store/evidence_remove.h"
 #include "store/source_units.h"
 
-enum { SOURCE_FAULT_SIZE = 256 };
+enum { SOURCE_FAULT_SIZE = 256, SOURCE_NOTICE_SIZE = 640 };
 
 struct source {
 	struct source_units *units;
@@ -24,6 +25,11 @@ struct source {
 	struct chunk chunk;
 	struct record_cursor cursor;
 	struct record_run run;
+
+	/* Words that stand where something was removed, as output: "" = none due.
+	 * told: said for the chunk before, so not said again. */
+	char notice[SOURCE_NOTICE_SIZE], notice_shown[SOURCE_NOTICE_SIZE];
+	uint8_t told;
 
 	bool started;
 	uint64_t start_boot_ns, base_ms; /* of the session; of what is being read */
@@ -113,6 +119,38 @@ static void source_base(struct source *s, uint64_t boot_ns, int64_t wall_ns)
 	s->base_wall_ns = wall_ns;
 }
 
+/* What is missing */
+
+struct missing { uint64_t number; uint8_t sections; char *notice; };
+
+static int source_why(void *context, const struct evidence_removed *r)
+{
+	struct missing *m = context;
+	if (m->number < r->first || m->number > r->last || (m->sections & r->sections) == 0)
+		return 0;
+	/* A reason is one line; what else it holds must not act on a terminal. */
+	size_t len = (size_t)snprintf(m->notice, SOURCE_NOTICE_SIZE, "\r\n[redacted: %.*s]\r\n", REMOVAL_TEXT_SIZE, r->reason);
+	for (size_t i = 2; i + 2 < len; i++)
+		if ((unsigned char)m->notice[i] < 0x20 || m->notice[i] == 0x7f || (unsigned char)m->notice[i] == 0xc2)
+			m->notice[i] = '?';
+	return 0;
+}
+
+/* At the first chunk of a run of those whose output or input is gone. */
+static void source_missing(struct source *s)
+{
+	struct missing m = { .number = s->chunk.number, .notice = s->notice };
+	for (size_t i = 0; i < s->chunk.section_count; i++)
+		if (s->chunk.section[i].codec == CHUNK_DROPPED)
+			m.sections |= (uint8_t)(1u << s->chunk.section[i].kind);
+	s->notice[0] = '\0';
+	if (m.sections & ~s->told) {
+		snprintf(s->notice, sizeof s->notice, "\r\n[redacted]\r\n");
+		source_units_removed(s->units, source_why, &m);
+	}
+	s->told = m.sections;
+}
+
 /* Take up the chunk in payload.  0 = being read, 1 = passed over, ITM_E*. */
 static int source_begin_chunk(struct source *s)
 {
@@ -135,6 +173,7 @@ static int source_begin_chunk(struct source *s)
 			 fault.reason != NULL ? fault.reason : error_text(rc), fault.offset);
 		return rc;
 	}
+	source_missing(s);
 	bool hole = head.number != expected && !s->broken;
 	s->broken = false;
 	s->last_number = head.number;
@@ -204,6 +243,18 @@ static int source_step(struct source *s, struct source_event *out)
 {
 	struct fault fault = { 0 };
 	int rc;
+	if (s->reading == SOURCE_CHUNK && s->notice[0] != '\0') {
+		size_t len = strlen(s->notice);
+		*out = (struct source_event){
+			.event = { .time_ms = s->base_ms > s->last_ms ? s->base_ms : s->last_ms, .kind = RECORD_OUT, .code = len,
+				   .data = (const uint8_t *)s->notice_shown, .len = len },
+			.wall_ns = s->base_wall_ns, .sealed = true, .chunk = s->chunk.number,
+		};
+		memcpy(s->notice_shown, s->notice, len + 1);
+		s->last_ms = out->event.time_ms;
+		s->notice[0] = '\0';
+		return 1;
+	}
 	do
 		rc = s->reading == SOURCE_CHUNK ? record_cursor_next(&s->cursor, &out->event, &fault)
 						: record_run_next(&s->run, &out->event, &fault);

@@ -28,6 +28,7 @@ enum { SOURCE_TYPED_STEP_MS = 100 };
  * words; ITM_ENOENT also when there is no metadata to open. */
 int source_unseal(struct source *s, struct sealed *keys, char words[SEALED_WORDS_SIZE]);
 
+/* Where something was redacted, an OUT event says so: "[redacted: why]". */
 struct source_event {
 	struct record_event event;   /* data borrowed until the next call, NULL for IN not opened; time_ms is since the session's start */
 	int64_t wall_ns;

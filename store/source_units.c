@@ -9,6 +9,7 @@
 #include "format/chunk.h"
 #include "format/frame.h"
 #include "store/evidence.h"
+#include "store/evidence_remove.h"
 #include "store/segment.h"
 #include "store/spool.h"
 
@@ -262,4 +263,11 @@ bool source_units_present(struct source_units *u)
 	if (u->store != NULL)
 		evidence_tail_of(u->store, &u->stream, 0, source_hold_tail, u);
 	return source_held(u, 0, &f);
+}
+
+/* Removed */
+
+int source_units_removed(struct source_units *u, int (*each)(void *context, const struct evidence_removed *r), void *context)
+{
+	return u->store != NULL ? evidence_removed_of(u->store, &u->stream, each, context) : 0;
 }

@@ -19,6 +19,9 @@ bool source_units_present(struct source_units *u);
 /* The payload of the next chunk, appended to out: 1; 0 = none now; ITM_E* and
  * words (valid until the next call): something is broken, go on calling. */
 int source_units_chunk(struct source_units *u, struct buffer *out, const char **words);
+/* What a store says was removed of the stream; nothing elsewhere.  0 or ITM_E*. */
+struct evidence_removed;
+int source_units_removed(struct source_units *u, int (*each)(void *context, const struct evidence_removed *r), void *context);
 /* After 0: the payload of the frame after number `after`: 1; 0 = none now. */
 int source_units_frame(struct source_units *u, uint64_t after, struct buffer *out);
 

@@ -385,6 +385,19 @@ int sql_checkpoint(struct sql *s)
 	return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : sql_failed(s, "checkpoint");
 }
 
+int sql_overwrite(struct sql *s)
+{
+	return sql_run(s, "PRAGMA secure_delete=1");
+}
+
+int sql_scrub(struct sql *s)
+{
+	int code = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (code == SQLITE_OK)
+		return 0;
+	return code == SQLITE_BUSY || code == SQLITE_LOCKED ? ITM_EBUSY : sql_failed(s, "checkpoint");
+}
+
 void sql_limit(struct sql *s, uint64_t steps)
 {
 	s->limit = steps;

@@ -88,6 +88,11 @@ int64_t sql_changes(const struct sql *s);
 int sql_check(struct sql *s, char *text, size_t size);
 /* Move the WAL into the database as far as readers allow (writer only). */
 int sql_checkpoint(struct sql *s);
+/* For a database whose deleted content must be gone: what is deleted from here
+ * on is overwritten (set once, after opening), and scrub empties the WAL that
+ * still holds it.  ITM_EBUSY: a reader is in the way, try again later. */
+int sql_overwrite(struct sql *s);
+int sql_scrub(struct sql *s);
 /* Bound each statement: after `steps` thousands of virtual machine steps it
  * fails with ITM_EDB.  0 = no limit. */
 void sql_limit(struct sql *s, uint64_t steps);

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "store/evidence_remove.h"
 #include "store/index_write.h"
 #include "store/indexd/stream.h"
 
 enum {
 	STREAMS_MAX = 256,               /* kept in memory; others are read again when they move */
 	HOSTS_MAX = 4096,
+	SCRUB_EVERY_MS = 10 * 1000,      /* tries to empty the log of the database while a reader is in the way */
 	RESTART_SLACK_MS = 60 * 1000,    /* by how much a clock may be set without it looking like a restart */
 };
 
@@ -26,6 +28,8 @@ struct follow {
 	struct host_boot *hosts;
 	size_t host_count, host_size;
 	uint64_t position, now_ms;
+	uint64_t removed;                /* what was removed is out of the index up to this row */
+	uint64_t scrub_ms;               /* when the files are next tried to be cleaned of it; 0 = they are */
 	uint64_t chunks_done, pass_chunks;
 	bool caught_up;
 };
@@ -39,6 +43,9 @@ struct follow *follow_new(struct index *x, struct evidence *e, int *error)
 	f->x = x;
 	f->e = e;
 	*error = index_write_position(x, &f->position);
+	if (*error == 0)
+		*error = index_write_removed(x, &f->removed);
+	f->scrub_ms = 1; /* an earlier run may not have come to it */
 	if (*error != 0) {
 		free(f);
 		return NULL;
@@ -214,9 +221,60 @@ static void forget_ended(struct follow *f)
 		}
 }
 
+/* What was removed from the evidence goes from the index: the session is taken
+ * out, and what is left of it is read again. */
+
+static void drop_stream(struct follow *f, const struct id *id)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (id_equal(stream_id(f->streams[i]), id)) {
+			stream_free(f->streams[i]);
+			f->streams[i] = f->streams[--f->count];
+			return;
+		}
+}
+
+static int read_again(void *context, const struct evidence_chunk *c)
+{
+	struct follow *f = context;
+	struct stream *s;
+	/* Later ones come by themselves. */
+	if (c->row > f->position)
+		return 0;
+	int result = get(f, &c->host, &c->stream, &s);
+	return result == 0 ? stream_chunk(s, f->e, c, f->now_ms) : result;
+}
+
+static int on_removed(void *context, const struct evidence_removed *r)
+{
+	struct follow *f = context;
+	drop_stream(f, &r->stream);
+	int result = index_write_forget(f->x, &r->stream);
+	if (result == 0)
+		result = evidence_chunks_of(f->e, &r->stream, 1, read_again, f);
+	struct stream *s = find(f, &r->stream);
+	if (result == 0 && s != NULL)
+		result = stream_write(s, f->now_ms);
+	f->removed = r->row;
+	f->scrub_ms = f->now_ms;
+	return result;
+}
+
+static int read_removed(struct follow *f)
+{
+	uint64_t before = f->removed;
+	int result = evidence_removed_after(f->e, f->removed, on_removed, f);
+	if (result != 0 || f->removed == before)
+		return result;
+	result = index_write_optimize(f->x);
+	return result == 0 ? index_write_set_removed(f->x, f->removed) : result;
+}
+
 static int pass(struct follow *f)
 {
-	int result = evidence_chunks_after(f->e, f->position, FOLLOW_CHUNKS, on_chunk, f);
+	int result = read_removed(f);
+	if (result == 0)
+		result = evidence_chunks_after(f->e, f->position, FOLLOW_CHUNKS, on_chunk, f);
 	if (result == 0 && f->pass_chunks < FOLLOW_CHUNKS)
 		result = read_tails(f);
 	if (result == 0 && !idle(f))
@@ -228,7 +286,7 @@ static int pass(struct follow *f)
 
 int follow_pass(struct follow *f, uint64_t now_ms)
 {
-	uint64_t position = f->position;
+	uint64_t position = f->position, removed = f->removed;
 	f->now_ms = now_ms;
 	f->pass_chunks = 0;
 	int result = index_write_begin(f->x);
@@ -244,8 +302,11 @@ int follow_pass(struct follow *f, uint64_t now_ms)
 		drop_streams(f);
 		f->host_count = 0;
 		f->position = position;
+		f->removed = removed;
 		return result;
 	}
+	if (f->scrub_ms != 0 && now_ms >= f->scrub_ms)
+		f->scrub_ms = index_write_scrub(f->x) == 0 ? 0 : now_ms + SCRUB_EVERY_MS;
 	f->chunks_done += f->pass_chunks;
 	f->caught_up = f->pass_chunks < FOLLOW_CHUNKS;
 	forget_ended(f);

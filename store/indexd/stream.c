@@ -1,11 +1,15 @@
 #include "store/indexd/stream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "format/unit.h"
+#include "store/evidence_remove.h"
 #include "store/index_write.h"
 #include "store/indexd/view.h"
+#include "terminal/text.h"
 
 struct stream {
 	struct index *x;
@@ -71,6 +75,32 @@ static void drop_ahead(struct stream *s)
 	s->has_ahead = false;
 }
 
+/* Said once, where a removal begins. */
+struct notices { struct stream *s; const struct chunk *chunk; };
+
+static int notice(void *context, const struct evidence_removed *r)
+{
+	struct notices *n = context;
+	char words[REMOVAL_TEXT_SIZE + 32];
+	struct buffer safe;
+	if (n->chunk->number != r->first || r->act != REMOVAL_REDACTION)
+		return 0;
+	snprintf(words, sizeof words, "[redacted: %s]", r->reason);
+	buffer_init(&safe, sizeof words * 4);
+	if (text_escape(&safe, words, strlen(words)) == 0 && buffer_text(&safe) != NULL)
+		view_notice(&n->s->sealed, buffer_text(&safe));
+	buffer_free(&safe);
+	return 0;
+}
+
+static int tell_removed(struct stream *s, struct evidence *e, const struct chunk *c)
+{
+	for (size_t i = 0; i < c->section_count; i++)
+		if (c->section[i].codec == CHUNK_DROPPED)
+			return evidence_removed_of(e, &s->id, notice, &(struct notices){ s, c });
+	return 0;
+}
+
 static int read_chunk(struct stream *s, struct evidence *e, const struct evidence_chunk *c)
 {
 	struct buffer data;
@@ -82,6 +112,8 @@ static int read_chunk(struct stream *s, struct evidence *e, const struct evidenc
 	int result = evidence_read_chunk(e, c, &data);
 	if (result == 0)
 		result = chunk_reader_next(s->reader, data.data, data.len, &chunk, &cursor, digest, &fault);
+	if (result == 0)
+		result = tell_removed(s, e, &chunk);
 	if (result == 0)
 		result = view_chunk(&s->sealed, &chunk, &cursor, &fault);
 	if (result == 0 && chunk.flags & CHUNK_END) {

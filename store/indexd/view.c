@@ -250,6 +250,11 @@ int view_chunk(struct view *v, const struct chunk *c, struct record_cursor *curs
 	return result != 0 ? result : v->error;
 }
 
+void view_notice(struct view *v, const char *text)
+{
+	on_line(v, &(struct lines_line){ v->time_ms, true, text, strlen(text) });
+}
+
 int view_frame(struct view *v, const struct frame *f, struct fault *fault)
 {
 	struct record_run run;

@@ -39,6 +39,8 @@ int view_copy(struct view *to, const struct view *from, void (*full)(void *conte
 
 /* A chunk's events.  0 or ITM_E*: what came before the bad place counts. */
 int view_chunk(struct view *v, const struct chunk *c, struct record_cursor *cursor, struct fault *fault);
+/* Words that stand where something was removed. */
+void view_notice(struct view *v, const char *text);
 /* A frame's events. */
 int view_frame(struct view *v, const struct frame *f, struct fault *fault);
 /* The END chunk was seen: what is left on the screen becomes lines. */

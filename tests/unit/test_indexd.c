@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "base/atomicfile.h"
 #include "base/buffer.h"
+#include "store/evidence_remove.h"
 #include "store/index.h"
 #include "store/indexd/follow.h"
 #include "tests/unit/fakestore.h"
@@ -343,6 +345,71 @@ static void test_restart(void **state)
 	buffer_free(&parts.text);
 }
 
+static unsigned in_file(struct bench *b, const char *name, const char *text)
+{
+	char path[128];
+	struct buffer data;
+	unsigned found = 0;
+	snprintf(path, sizeof path, "%s/%s", b->f.index, name);
+	buffer_init(&data, 64 << 20);
+	if (atomicfile_read(path, &data) == 0)
+		for (size_t at = 0; at + strlen(text) <= data.len; at++)
+			found += memcmp(data.data + at, text, strlen(text)) == 0;
+	buffer_free(&data);
+	return found;
+}
+
+static void remove_part(struct bench *b, const struct fakesession *s, enum removal_act act, uint8_t sections)
+{
+	char words[EVIDENCE_REMOVE_ERROR_SIZE];
+	struct evidence_removal r = { .declaration = { .act = act, .sections = sections, .stream = s->id } };
+	snprintf(r.declaration.who, sizeof r.declaration.who, "root");
+	snprintf(r.declaration.reason, sizeof r.declaration.reason, "a customer");
+	assert_int_equal(evidence_begin(b->f.evidence), 0);
+	assert_int_equal(evidence_remove(b->f.evidence, &r, 1, &b->f.log, words), 0);
+	assert_int_equal(evidence_commit(b->f.evidence), 0);
+}
+
+/* Redacted and deleted text leaves the index, and the files of the index. */
+static void test_removed(void **state)
+{
+	struct bench *b = *state;
+	struct fakesession s, other;
+	struct index_session found;
+	char id[ID_TEXT_SIZE];
+	fakestore_session(&s, 5000, "john", "pty");
+	fakestore_session(&other, 6000, "mary", "pty");
+	id_format(&s.id, id);
+	for (int i = 0; i < 40; i++) {
+		fakestore_out(&s, (uint64_t)i, "qxzzyverysecretword 4711\r\n");
+		fakestore_out(&other, (uint64_t)i, "harmless 4711\r\n");
+	}
+	fakestore_chunk(&b->f, &s, CHUNK_END);
+	fakestore_chunk(&b->f, &other, CHUNK_END);
+	pass(b);
+	expect(b, "qxzzyverysecretword", 1, 0);
+	assert_true(in_file(b, "index.db", "qxzzyverysecretword") + in_file(b, "index.db-wal", "qxzzyverysecretword") > 0);
+	remove_part(b, &s, REMOVAL_REDACTION, 1 << CHUNK_OUT);
+	pass(b);
+	expect(b, "qxzzyverysecretword", 0, 0);
+	expect(b, "redacted customer", 1, 0);
+	expect(b, "harmless", 1, 0);
+	assert_int_equal(in_file(b, "index.db", "qxzzyverysecretword"), 0);
+	assert_int_equal(in_file(b, "index.db-wal", "qxzzyverysecretword"), 0);
+	assert_int_equal(index_session_find(b->x, id, &found), 0);
+	assert_string_equal(found.user, "john");
+	assert_true(found.ended);
+	remove_part(b, &s, REMOVAL_DELETION, 0);
+	pass(b);
+	restart(b);
+	pass(b);
+	assert_int_equal(index_session_find(b->x, id, &found), ITM_ENOENT);
+	expect(b, "redacted", 0, 0);
+	expect(b, "harmless", 1, 0);
+	fakestore_session_free(&s);
+	fakestore_session_free(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +419,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pipe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("indexd", tests, NULL, NULL);
 }

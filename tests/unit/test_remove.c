@@ -166,6 +166,9 @@ static void redact(void **state)
 	assert_int_equal(faults, 0);
 	assert_int_equal(read_text(b, &b->secret, "kept=yes", &faults), 6);
 	assert_int_equal(read_text(b, &b->other, "harmless", &faults), 6);
+	/* Said where it was, once. */
+	assert_int_equal(read_text(b, &b->secret, "[redacted: a test]", &faults), 1);
+	assert_int_equal(read_text(b, &b->other, "[redacted", &faults), 0);
 	assert_int_equal(verdict(b), VERDICT_REDACTED);
 	assert_int_equal(segments(b), before);
 	/* The old files stay for the grace, then go. */
