@@ -74,6 +74,11 @@ struct inquiry *inquiry_open(struct loop *loop, int sock, pid_t stub, uint64_t s
 	return q;
 }
 
+int inquiry_socket(const struct inquiry *q)
+{
+	return q->sock;
+}
+
 void inquiry_close(struct inquiry *q)
 {
 	if (q == NULL)

@@ -14,6 +14,8 @@ struct inquiry;
  * the inodes of the pipes the program has as stdin and stdout.  Owned, or
  * NULL: the recorder is then told nothing. */
 struct inquiry *inquiry_open(struct loop *loop, int sock, pid_t stub, uint64_t stub_start, ino_t in, ino_t out);
+/* Borrowed: what a successor of the broker goes on with. */
+int inquiry_socket(const struct inquiry *q);
 void inquiry_close(struct inquiry *q);
 
 #endif

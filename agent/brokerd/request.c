@@ -184,8 +184,11 @@ static int session_from(struct request *r, const struct launch_report *report, c
 		close(s.pidfd);
 		return ITM_ESYS;
 	}
-	if (inquires)
-		s.inquiry = inquiry_open(r->table->loop, fds[0], s.stub, s.stub_start, report->pipe_in, report->pipe_out);
+	if (inquires) {
+		s.pipe_in = report->pipe_in;
+		s.pipe_out = report->pipe_out;
+		s.inquiry = inquiry_open(r->table->loop, fds[0], s.stub, s.stub_start, s.pipe_in, s.pipe_out);
+	}
 	if (session_add(r->table->sessions, &s) == NULL)
 		return ITM_ELIMIT;
 	r->child = 0;

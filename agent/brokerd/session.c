@@ -33,29 +33,48 @@ static void make_key(const struct session *s, char key[SUPERVISOR_KEY_MAX])
 	snprintf(key, SUPERVISOR_KEY_MAX, "term-%s", id);
 }
 
-/* u8 version, u8 pty, stream id, u32 uid, u32 stub, u64 its start, u32
+/* What the second byte says. */
+enum kept_kind { KEPT_PIPE, KEPT_PTY, KEPT_ASKING };
+
+static enum kept_kind kind_of(const struct session *s)
+{
+	return s->pty ? KEPT_PTY : s->inquiry != NULL ? KEPT_ASKING : KEPT_PIPE;
+}
+
+static size_t descriptor_count(enum kept_kind kind)
+{
+	return kind == KEPT_PTY ? 4 : kind == KEPT_ASKING ? 3 : 2;
+}
+
+/* u8 version, u8 kind, stream id, u32 uid, u32 stub, u64 its start, u32
  * recorder, u64 its start; for a pty then u64 inner device, u32 owner, u32
- * group, u32 mode, and the outer terminal's struct termios. */
+ * group, u32 mode, and the outer terminal's struct termios; for a
+ * command whose program is asked about the inodes of its pipes, u64 each. */
 static int encode(struct buffer *b, const struct session *s)
 {
-	int r = buffer_put_u8(b, KEPT_VERSION) | buffer_put_u8(b, s->pty) |
+	int r = buffer_put_u8(b, KEPT_VERSION) | buffer_put_u8(b, (uint8_t)kind_of(s)) |
 		buffer_put(b, s->stream.bytes, ID_SIZE) | buffer_put_u32(b, s->uid) |
 		buffer_put_u32(b, (uint32_t)s->stub) | buffer_put_u64(b, s->stub_start) |
 		buffer_put_u32(b, (uint32_t)s->recorder) | buffer_put_u64(b, s->recorder_start);
 	if (s->pty)
 		r |= buffer_put_u64(b, s->inner) | buffer_put_u32(b, s->owner) | buffer_put_u32(b, s->group) |
 		     buffer_put_u32(b, s->mode) | buffer_put(b, &s->termios, sizeof s->termios);
+	else if (s->inquiry != NULL)
+		r |= buffer_put_u64(b, s->pipe_in) | buffer_put_u64(b, s->pipe_out);
 	return r != 0 ? ITM_ENOMEM : 0;
 }
 
-static int decode(const void *blob, size_t len, struct session *out)
+static int decode(const void *blob, size_t len, struct session *out, enum kept_kind *kind)
 {
 	struct session s = { .outer = -1, .master = -1 };
 	struct reader r;
 	reader_init(&r, blob, len);
 	if (reader_u8(&r) != KEPT_VERSION)
 		reader_fail(&r, ITM_EVERSION, "unknown version");
-	s.pty = reader_u8(&r) == 1;
+	*kind = (enum kept_kind)reader_u8(&r);
+	if (*kind > KEPT_ASKING)
+		reader_fail(&r, ITM_EFORMAT, "unknown kind");
+	s.pty = *kind == KEPT_PTY;
 	reader_copy(&r, s.stream.bytes, ID_SIZE);
 	s.uid = reader_u32(&r);
 	s.stub = (pid_t)reader_u32(&r);
@@ -68,6 +87,9 @@ static int decode(const void *blob, size_t len, struct session *out)
 		s.group = reader_u32(&r);
 		s.mode = reader_u32(&r) & 0777;
 		reader_copy(&r, &s.termios, sizeof s.termios);
+	} else if (*kind == KEPT_ASKING) {
+		s.pipe_in = reader_u64(&r);
+		s.pipe_out = reader_u64(&r);
 	}
 	reader_end(&r);
 	if (r.error == 0)
@@ -78,12 +100,13 @@ static int decode(const void *blob, size_t len, struct session *out)
 static void store(const struct session *s)
 {
 	char key[SUPERVISOR_KEY_MAX];
-	const int fds[] = { s->pidfd, s->stub_pidfd, s->outer, s->master };
+	const enum kept_kind kind = kind_of(s);
+	const int fds[] = { s->pidfd, s->stub_pidfd, kind == KEPT_ASKING ? inquiry_socket(s->inquiry) : s->outer, s->master };
 	struct buffer b;
 	make_key(s, key);
 	buffer_init(&b, SUPERVISOR_BLOB_MAX);
 	if (encode(&b, s) == 0)
-		control_store(s->table->control, key, b.data, b.len, fds, s->pty ? 4 : 2);
+		control_store(s->table->control, key, b.data, b.len, fds, descriptor_count(kind));
 	buffer_free(&b);
 }
 
@@ -275,8 +298,9 @@ const struct session *session_of_process(const struct session_table *t, const st
 int session_recall(struct session_table *t, const void *blob, size_t len, const int *fds, size_t count)
 {
 	struct session s;
-	int r = decode(blob, len, &s);
-	if (r == 0 && count != (s.pty ? 4u : 2u))
+	enum kept_kind kind;
+	int r = decode(blob, len, &s, &kind);
+	if (r == 0 && count != descriptor_count(kind))
 		r = ITM_EFORMAT;
 	if (r != 0) {
 		for (size_t i = 0; i < count; i++)
@@ -287,6 +311,8 @@ int session_recall(struct session_table *t, const void *blob, size_t len, const 
 	s.stub_pidfd = fds[1];
 	s.outer = s.pty ? fds[2] : -1;
 	s.master = s.pty ? fds[3] : -1;
+	if (kind == KEPT_ASKING)
+		s.inquiry = inquiry_open(t->loop, fds[2], s.stub, s.stub_start, s.pipe_in, s.pipe_out);
 	return add(t, &s) != NULL ? 0 : ITM_ELIMIT;
 }
 

@@ -46,14 +46,15 @@ struct session {
 	gid_t group;
 	mode_t mode;
 	struct termios termios;
-	struct inquiry *inquiry; /* owned; NULL on a pty, and after a restart of the broker */
+	struct inquiry *inquiry; /* owned; NULL on a pty and where only metadata are recorded */
+	ino_t pipe_in, pipe_out; /* of the inquiry */
 	int64_t left_ms;         /* when the stub was gone; 0 = it is there */
 	struct loop_watch watch, stub_watch;
 };
 
 void session_init(struct session_table *t, struct loop *loop, struct control *control);
 /* A copy of *from joins the table and is stored with the supervisor; its
- * four descriptors are taken, also on failure.  NULL when there are too many. */
+ * descriptors and inquiry are taken, also on failure.  NULL when there are too many. */
 struct session *session_add(struct session_table *t, const struct session *from);
 struct session *session_find(struct session_table *t, const struct id *stream); /* borrowed or NULL */
 /* After an eviction: the outer terminal's new descriptor (taken). */

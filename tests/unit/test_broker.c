@@ -348,6 +348,48 @@ static void test_session_survives_restart(void **state)
 	close(t.slave);
 }
 
+/* A recorder goes on asking the next broker which program it carries. */
+static void test_inquiry_survives_restart(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t blob[SUPERVISOR_BLOB_MAX], packet[512];
+	size_t len, count;
+	int pidfd, stub_pidfd, ask[2], fds[FDPASS_MAX];
+	char key[SUPERVISOR_KEY_MAX];
+	struct buffer question;
+	enum message_type type;
+	pid_t recorder = sleeper(&pidfd), stub = sleeper(&stub_pidfd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask), 0);
+	struct session s = { .stream = id_random(), .uid = 1234, .stub = stub, .stub_start = 5, .recorder = recorder,
+			     .pidfd = pidfd, .stub_pidfd = stub_pidfd, .outer = -1, .master = -1, .pipe_in = 11, .pipe_out = 12 };
+	s.inquiry = inquiry_open(&f->loop, ask[0], stub, 5, 11, 12);
+	assert_non_null(s.inquiry);
+	assert_non_null(session_add(&f->sessions, &s));
+	expect(f, SUPERVISOR_STORE, blob, &len, fds, &count, key);
+	assert_int_equal(count, 3);
+	session_close(&f->sessions);            /* the broker dies */
+	for (size_t n = 0; n < len; n++)
+		assert_true(session_recall(&f->sessions, blob, n, NULL, 0) < 0);
+	assert_int_equal(session_recall(&f->sessions, blob, len, fds, count), 0);
+	assert_int_equal(f->sessions.first->pipe_in, 11);
+	assert_int_equal(f->sessions.first->pipe_out, 12);
+	buffer_init(&question, 64);
+	assert_int_equal(message_encode_numbers(&question, MESSAGE_ASK_PROGRAM, 0, 0), 0);
+	assert_int_equal(send(ask[1], question.data, question.len, MSG_NOSIGNAL), question.len);
+	buffer_free(&question);
+	loop_wait(&f->loop, 2000);
+	ssize_t n = recv(ask[1], packet, sizeof packet, MSG_DONTWAIT);
+	assert_true(n > 0);
+	assert_int_equal(message_type_of(packet, (size_t)n, &type), 0);
+	assert_int_equal(type, MESSAGE_PROGRAM);
+	close(ask[1]);
+	session_close(&f->sessions);
+	kill(recorder, SIGKILL);
+	kill(stub, SIGKILL);
+	waitpid(recorder, NULL, 0);
+	waitpid(stub, NULL, 0);
+}
+
 /* The next getty has the console already: nothing is taken from it. */
 static void test_not_ours_any_more(void **state)
 {
@@ -437,6 +479,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stub_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leader_of_inner_terminal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_session_survives_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_inquiry_survives_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours_any_more, setup, teardown),
 		cmocka_unit_test(test_outer_rules), cmocka_unit_test(test_metadata),
 	};
