@@ -24,13 +24,14 @@ static const char *const program = "itm verify";
 
 struct verify_options {
 	struct places_options places;
-	const char *identity, *log_key;
+	const char *identity, *log_key, *officer;
 	bool json, explain;
 };
 
 static const struct options_entry entries[] = {
 	{ "identity", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, identity), 0, 0, "the host's public key, from its enrolment" },
 	{ "log-key", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, log_key), 0, 0, "the server's public log key" },
+	{ "officer", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, officer), 0, 0, "a bundle: this officer's signature vouches for it" },
 	{ "explain", 'e', NULL, OPTIONS_FLAG, offsetof(struct verify_options, explain), 0, 0, "say what is proved, by which keys, and what is not" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct verify_options, json), 0, 0, "one object" },
 	PLACES_STORE(verify_options, places),
@@ -134,9 +135,21 @@ static int judge_bundle(const struct verify_options *o, const char *path, const 
 			struct explain_keys *keys)
 {
 	const char *slash = strrchr(path, '/');
+	char words[TRUST_WORDS_SIZE];
 	struct bundle bundle;
 	struct fault fault = { 0 };
-	int r = bundle_read(file->data, file->len, &bundle, &fault);
+	int r = o->officer != NULL ? trust_officer(o->officer, path, file, words) : 0;
+
+	if (r == ITM_ECRYPTO) {
+		walk_flaw(w, path, 0, words);
+		return 0;
+	}
+	if (r != 0) {
+		say_error(program, "%s", words);
+		return EX_NOINPUT;
+	}
+	keys->officer = o->officer != NULL;
+	r = bundle_read(file->data, file->len, &bundle, &fault);
 
 	if (r != 0) {
 		walk_flaw(w, path, fault.offset, fault.reason);
@@ -152,9 +165,9 @@ static int judge_bundle(const struct verify_options *o, const char *path, const 
 	w->trust.has_log |= o->log_key != NULL;
 	w->one_stream = true;
 	r = walk_excerpt(w, slash != NULL ? slash + 1 : path, bundle.evidence, bundle.evidence_len);
-	if (o->identity == NULL)
+	if (o->identity == NULL && !keys->officer)
 		walk_doubt(w, "the host's identity key comes from the bundle itself: give --identity");
-	else if (o->log_key == NULL && bundle.trust.has_log)
+	else if (o->log_key == NULL && bundle.trust.has_log && !keys->officer)
 		walk_doubt(w, "the server's log key comes from the bundle itself: give --log-key");
 	return r == 0 ? 0 : cannot_read(path, r);
 }
