@@ -9,13 +9,16 @@ enum { ARGV_ROOM = META_MAX - 11 * 1024 }; /* mode, tty, size and up to 32 keys 
 
 /* Inside a recorded session when the terminal is one of ours, or when going
  * up the parents a session is met before any login: a login in between (su in
- * a screen, sshd started by hand) is a session of its own. */
+ * a screen, sshd started by hand) is a session of its own.  So is a terminal
+ * of its own below a command without one: what it shows need not pass through
+ * the pipes that are recorded (mosh-server sends it by UDP). */
 static bool is_nested(const struct login_table *logins, const struct session_table *sessions,
 		      const struct peer *row, size_t count, const struct login **login)
 {
 	*login = NULL;
 	for (size_t i = 0; i < count && *login == NULL; i++) {
-		if (session_of_process(sessions, &row[i]) != NULL)
+		const struct session *s = session_of_process(sessions, &row[i]);
+		if (s != NULL && (s->pty || row[0].tty == 0))
 			return true;
 		*login = login_find(logins, row[i].pid, row[i].start);
 	}

@@ -280,15 +280,28 @@ def test_X11_forwarding_with_a_shell_works_as_before():
     equal((bool(recorded[0]), recorded[1]), (bool(plain[0]), plain[1]), "display and cookies")
 
 
+def test_a_terminal_below_a_command_is_a_recording_of_its_own():
+    needs("script")
+    with NewSessions("alice") as new:
+        done = ssh("alice", "SHELL=/usr/libexec/itm/itm-shell script -qc 'echo own''terminal; exit 5' /dev/null; "
+                   "/usr/libexec/itm/itm-shell -c 'echo no''terminal'")
+        check(b"ownterminal" in done.stdout and b"noterminal" in done.stdout, f"shown: {done.stdout!r}")
+        found = only(new, 2)
+    equal(sorted(s["mode"] for s in found), ["pipe", "pty"], "modes")
+    inner = next(s for s in found if s["mode"] == "pty")
+    check("ownterminal" in transcript(inner["session"]), "transcript")
+
+
 def test_mosh_is_recorded():
     needs("mosh", "mosh-server")
     with NewSessions("alice") as new:
-        with Terminal(["mosh", "--ssh=" + " ".join(SSH), "--server=LC_ALL=C.UTF-8 mosh-server", "alice@lab"],
-                      environment={"LC_ALL": "C.UTF-8"}) as terminal:
-            terminal.expect(r"alice@lab:~\$", 20)
-            terminal.command("echo by''mosh", "bymosh", 15)
-            terminal.type("exit\r")
-            terminal.end(20)
-        found = new.wait(2)
-    check(any("bymosh" in transcript(s["session"]) for s in found),
-          f"no recording of what mosh showed; modes {[s['mode'] for s in found]}")
+        for options, word in (([], "bymosh"), (["--no-ssh-pty"], "bypipe")):
+            with Terminal(["mosh", *options, "--ssh=" + " ".join(SSH), "--server=LC_ALL=C.UTF-8 mosh-server", "alice@lab"],
+                          environment={"LC_ALL": "C.UTF-8"}) as terminal:
+                terminal.expect(r"alice@lab:~\$", 20)
+                terminal.command(f"echo {word[:2]}''{word[2:]}", word, 15)
+                terminal.type("exit\r")
+                terminal.end(20)
+        found = new.wait(4)
+    for word in ("bymosh", "bypipe"):
+        check(any(word in transcript(s["session"]) for s in found if s["mode"] == "pty"), f"nothing of {word} is recorded")
