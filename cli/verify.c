@@ -193,7 +193,15 @@ static int judge_session(const struct verify_options *o, const struct places *pl
 	char error[LOCATE_ERROR_SIZE];
 	struct located where;
 	int r = locate_session(places, name, &where, error), status;
+	bool deleted = false;
 
+	/* Of a deleted session the chain and its tombstones can be checked. */
+	if (r == ITM_ENOENT && id_parse(name, &where.session.stream) == 0 &&
+	    locate_removed(places->server.store, &where.session.stream, &where.session.host, NULL)) {
+		snprintf(where.dir, sizeof(where.dir), "%s", places->server.store);
+		where.known = deleted = true;
+		r = 0;
+	}
 	if (r != 0) {
 		say_error(program, "%s", error);
 		return say_status(r);
@@ -206,9 +214,17 @@ static int judge_session(const struct verify_options *o, const struct places *pl
 	w->stream = where.session.stream;
 	w->one_host = where.known && !id_is_zero(&where.session.host);
 	w->host = where.session.host;
-	if (w->unsigned_yet || !places_is_store(where.dir))
+	if (deleted || w->unsigned_yet || !places_is_store(where.dir))
 		return walk_dir(w, where.dir);
 	r = walk_session(w, where.dir, &w->stream);
+	/* Deleted, and not yet out of the index. */
+	if (r == ITM_ENOENT && locate_removed(where.dir, &w->stream, &w->host, NULL)) {
+		evidence_close(w->evidence);
+		w->evidence = NULL;
+		w->excerpt = false;
+		w->one_host = true;
+		return walk_dir(w, where.dir);
+	}
 	return r == 0 ? 0 : cannot_read(where.dir, r);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "store/evidence_remove.h"
 #include "store/evidence_state.h"
 
 enum { EVIDENCE_GROUP_MAX = 64 << 20 }; /* bytes of one group */
@@ -132,6 +133,18 @@ static int evidence_give_link(struct evidence *e, const struct evidence_span *sp
 	return rc != 0 ? rc : evidence_give_words(e, &span->host, link, place, each, context);
 }
 
+struct evidence_giving { evidence_each_unit *each; void *context; };
+
+/* Declarations come before the chunks they are about. */
+static int evidence_give_removal(void *context, const struct evidence_removed *r)
+{
+	const struct evidence_giving *g = context;
+	struct unit u = { .type = UNIT_REMOVAL, .version = 1, .payload = r->payload, .len = (uint32_t)r->payload_len,
+			  .size = r->payload_len + UNIT_HEADER_SIZE };
+
+	return g->each(g->context, &u, "evidence.db: removal", r->row);
+}
+
 int evidence_lineage(struct evidence *e, const struct id *stream, evidence_each_unit *each, void *context)
 {
 	struct evidence_span span = { 0 };
@@ -139,6 +152,8 @@ int evidence_lineage(struct evidence *e, const struct id *stream, evidence_each_
 	struct buffer bytes;
 	int rc = evidence_span_find(e, stream, &span);
 
+	if (rc == 0)
+		rc = evidence_removed_of(e, stream, evidence_give_removal, &(struct evidence_giving){ each, context });
 	if (rc == 0)
 		rc = sql_prepare(e->db, "SELECT sequence, segment, first_offset, offset, len, hash FROM block"
 				 " WHERE host = ?1 AND sequence BETWEEN ?2 AND ?3 ORDER BY sequence", &q);

@@ -200,11 +200,11 @@ static int remove_read(struct evidence *e, struct evidence_removal *r, const str
 	return rc;
 }
 
-static int remove_record(struct evidence *e, const struct removal *d)
+static int remove_record(struct evidence *e, const struct removal *d, const struct buffer *payload)
 {
 	struct sql_statement *q;
-	int rc = sql_prepare(e->db, "INSERT INTO removal(wall_ns, host, stream, act, sections, first, last, who, reason, approval)"
-			     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", &q);
+	int rc = sql_prepare(e->db, "INSERT INTO removal(wall_ns, host, stream, act, sections, first, last, who, reason, approval,"
+			     " payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", &q);
 	if (rc != 0)
 		return rc;
 	sql_bind_int(q, 1, d->wall_ns);
@@ -217,6 +217,7 @@ static int remove_record(struct evidence *e, const struct removal *d)
 	sql_bind_text(q, 8, d->who);
 	sql_bind_text(q, 9, d->reason);
 	sql_bind_text(q, 10, d->approval);
+	sql_bind_blob(q, 11, payload->data, payload->len);
 	rc = sql_finish(q);
 	sql_finalize(q);
 	return rc;
@@ -251,7 +252,7 @@ static int remove_plan(struct evidence *e, struct evidence_removal *r, struct re
 	d->last = s->chunk[at[2]].number;
 	buffer_init(&changes->declarations[item], UNIT_PAYLOAD_MAX);
 	rc = removal_encode(&changes->declarations[item], d, log_key);
-	return rc == 0 ? remove_record(e, d) : rc;
+	return rc == 0 ? remove_record(e, d, &changes->declarations[item]) : rc;
 }
 
 /* Frames of the tail hold the same text. */
@@ -381,6 +382,7 @@ static int removed_walk(struct sql_statement *q, int (*each)(void *context, cons
 			.first = (uint64_t)sql_int(q, 5), .last = (uint64_t)sql_int(q, 6), .wall_ns = sql_int(q, 7),
 			.who = sql_text(q, 8), .reason = sql_text(q, 9), .approval = sql_text(q, 10),
 		};
+		r.payload = sql_blob(q, 11, &r.payload_len);
 		sql_blob_copy(q, 1, r.host.bytes, ID_SIZE);
 		sql_blob_copy(q, 2, r.stream.bytes, ID_SIZE);
 		rc = each(context, &r);
@@ -391,7 +393,7 @@ static int removed_walk(struct sql_statement *q, int (*each)(void *context, cons
 	return rc;
 }
 
-#define REMOVED "SELECT row, host, stream, act, sections, first, last, wall_ns, who, reason, approval FROM removal"
+#define REMOVED "SELECT row, host, stream, act, sections, first, last, wall_ns, who, reason, approval, payload FROM removal"
 
 int evidence_removed_after(struct evidence *e, uint64_t row,
 			   int (*each)(void *context, const struct evidence_removed *r), void *context)

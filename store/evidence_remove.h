@@ -50,6 +50,8 @@ struct evidence_removed {
 	uint64_t first, last;
 	int64_t wall_ns;
 	const char *who, *reason, *approval;
+	const void *payload;                 /* the declaration as it is signed */
+	size_t payload_len;
 };
 int evidence_removed_after(struct evidence *e, uint64_t row,
 			   int (*each)(void *context, const struct evidence_removed *r), void *context);

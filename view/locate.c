@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "format/removal.h"
+#include "store/evidence_remove.h"
 #include "view/catalog.h"
 
 char *locate_split(char *name)
@@ -109,6 +111,45 @@ static int in_store(const char *dir, const char *name, struct located *out, char
 	return set_dir(out, dir, error);
 }
 
+struct removed { struct id *host; char *words; bool found; };
+
+static int take_removed(void *context, const struct evidence_removed *e)
+{
+	struct removed *out = context;
+	struct removal r = { .act = e->act, .sections = e->sections, .first = e->first, .last = e->last, .wall_ns = e->wall_ns };
+
+	snprintf(r.who, sizeof(r.who), "%s", e->who);
+	snprintf(r.reason, sizeof(r.reason), "%s", e->reason);
+	snprintf(r.approval, sizeof(r.approval), "%s", e->approval);
+	*out->host = e->host;
+	if (out->words != NULL)
+		removal_words(&r, out->words, LOCATE_ERROR_SIZE);
+	out->found = true;
+	return 0;
+}
+
+bool locate_removed(const char *store, const struct id *stream, struct id *host, char words[LOCATE_ERROR_SIZE])
+{
+	struct removed out = { .host = host, .words = words };
+	int r = 0;
+	struct evidence *e = evidence_open(store, NULL, false, &r);
+
+	if (e != NULL)
+		evidence_removed_of(e, stream, take_removed, &out);
+	evidence_close(e);
+	return out.found;
+}
+
+/* What was deleted is not only not found. */
+static void explain_removed(const char *store, const char *name, char *error)
+{
+	char words[LOCATE_ERROR_SIZE];
+	struct id stream, host;
+
+	if (id_parse(name, &stream) == 0 && places_is_store(store) && locate_removed(store, &stream, &host, words))
+		snprintf(error, LOCATE_ERROR_SIZE, "session %.32s is not there any more: %.400s", name, words);
+}
+
 /* DIR:ID */
 static int in_named_dir(const struct places *places, const char *name, struct located *out, char *error)
 {
@@ -143,5 +184,7 @@ int locate_session(const struct places *places, const char *name, struct located
 	/* A host without a server has its own spool to look in. */
 	if (r != 0 && !places_is_store(places->server.store) && places_is_spool(places->agent.spool))
 		return in_spool(places->agent.spool, name, out, error);
+	if (r == ITM_ENOENT)
+		explain_removed(places->server.store, name, error);
 	return r;
 }

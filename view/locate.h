@@ -21,6 +21,10 @@ struct located {
 int locate_session(const struct places *places, const char *name, struct located *out,
 		   char error[LOCATE_ERROR_SIZE]);
 
+/* Whether something was removed of this session of the store, and of which
+ * host it is; words (may be NULL) say what was done last. */
+bool locate_removed(const char *store, const struct id *stream, struct id *host, char words[LOCATE_ERROR_SIZE]);
+
 /* Split "SESSION@TIME" in place: returns TIME or NULL. */
 char *locate_split(char *name);
 

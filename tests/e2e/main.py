@@ -16,6 +16,7 @@ import login_tests
 import masking_tests
 import pipe_tests
 import crash_tests
+import custody_tests
 import damage_tests
 import enable_tests
 import events_tests
@@ -26,7 +27,7 @@ import upgrade_tests
 import transfer_tests
 import ways_tests
 
-MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, sealed_tests, ways_tests, crash_tests, events_tests, damage_tests]
+MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, sealed_tests, ways_tests, crash_tests, events_tests, custody_tests, damage_tests]
 LIMIT_S = 60  # for a test that names none
 
 

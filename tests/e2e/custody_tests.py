@@ -1,0 +1,148 @@
+"""Redaction, deletion and legal hold on the server: the text is gone, the
+chain holds, and it is said who did it."""
+import glob
+import json
+import os
+
+from lab import (INDEX, LAB, STORE, NewSessions, cast, check, equal, itm, listed, login, run, session_ids, transcript,
+                 verify, wait_for)
+
+
+def record(word, user="alice"):
+    with NewSessions(user) as new, login(user) as terminal:
+        terminal.command(f"echo {word[:4]}''{word[4:]}", word)
+        terminal.type("exit\r")
+        terminal.end()
+    session = new.wait()[0]["session"]
+    wait_for("a sealed session", 15, lambda: verify(session)[0] in (0, 10), 0.3)
+    wait_for("its text in the index", 10, lambda: hits(word))
+    return session
+
+
+def hits(word):
+    return [h for h in listed(itm("search", "--json", word, status=None)) if word in h.get("line", "")]
+
+
+def files_with(word, *folders):
+    found = []
+    for folder in folders:
+        for path in glob.glob(f"{folder}/**", recursive=True):
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    if word.encode() in f.read():
+                        found.append(path)
+    return found
+
+
+def refused(arguments, status, words):
+    done = run(["itm", *arguments])
+    said = done.stderr.decode(errors="replace")
+    equal(done.returncode, status, f"itm {' '.join(arguments)}: {said}")
+    check(words in said, f"itm {' '.join(arguments)}: says {said!r}")
+
+
+def test_a_redacted_output_is_gone_and_the_chain_holds():
+    word = "canaryredacted4711"
+    session = record(word)
+    other = record("harmless4711", "bob")
+    segments = set(os.listdir(f"{STORE}/segments"))
+    check(word in transcript(session), "not recorded")
+    refused(["redact", session, "--section", "out"], 64, "--reason")
+    refused(["redact", session, "--reason", "x"], 64, "--section")
+    refused(["redact", "last", "--section", "out", "--reason", "x"], 64, "name the session")
+    said = itm("redact", session, "--section", "out", "--reason", "a customer's card number", "--approval", "bob")
+    check("redacted" in said and "leaf" in said, said)
+    check(word not in transcript(session), "still in the transcript")
+    check("[redacted: a customer's card number]" in transcript(session), f"not said: {transcript(session)!r}")
+    _, events = cast(session)
+    check(not any(word in str(e[2]) for e in events), "still in the cast")
+    check(any("[redacted: a customer" in str(e[2]) for e in events), "not said in the cast")
+    itm("export", session, "--format", "json", status=None)
+    code, words = verify(session)
+    equal(code, 13, f"verdict: {words}")
+    for what in ("output", "root", "a customer's card number", "approved by bob"):
+        check(what in words, f"{what!r} is not in {words!r}")
+    bundle = f"{LAB}/redacted.tar"
+    itm("export", session, "--format", "bundle", "--output", bundle)
+    check(word.encode() not in open(bundle, "rb").read(), "the bundle holds it")
+    keys = ["--log-key", "/etc/itm/keys/log.public"]
+    done = run(["itm", "verify", bundle, *keys])
+    check(done.returncode in (13, 14) and b"TAMPERED" not in done.stdout, done.stdout.decode())
+    wait_for("the text leaves the index", 10, lambda: not hits(word))
+    wait_for("old segments leave", 15, lambda: not segments & set(os.listdir(f"{STORE}/segments")))
+    wait_for("the files hold it no more", 20, lambda: not files_with(word, STORE, INDEX))
+    equal(verify(other)[0] in (0, 10), True, "the other session's verdict")
+    check("harmless4711" in transcript(other), "the other session cannot be read")
+    check(hits("harmless4711"), "the other session is out of the index")
+    equal(verify(STORE)[0], 13, "the whole store's verdict")
+    again = record("afterwards4711")
+    check("afterwards4711" in transcript(again), "recording goes on")
+
+
+def test_a_hold_wins_and_a_deletion_is_told():
+    word = "canarydeleted4712"
+    session = record(word)
+    itm("hold", "--user", "alice", "--reason", "case 14")
+    refused(["delete", session, "--reason", "by mistake"], 77, "hold")
+    refused(["redact", session, "--section", "out", "--reason", "x"], 77, "hold")
+    standing = json.loads(itm("holds", "--json"))
+    equal([(h["kind"], h["value"], h["reason"]) for h in standing], [("user", "alice", "case 14")], "the holds")
+    check("alice" in itm("holds"), "the list")
+    number = str(standing[0]["number"])
+    itm("hold", "--release", number, "--reason", "case closed")
+    equal(json.loads(itm("holds", "--json")), [], "the holds after the release")
+    equal(len(json.loads(itm("holds", "--all", "--json"))), 1, "the released hold")
+    itm("delete", session, "--reason", "recorded by mistake")
+    wait_for("it leaves the list", 10, lambda: session not in session_ids("alice"))
+    wait_for("the text leaves the index", 10, lambda: not hits(word))
+    wait_for("the files hold it no more", 20, lambda: not files_with(word, STORE, INDEX))
+    code, words = verify(session)
+    equal(code, 13, f"verdict of the deleted session: {words}")
+    check("deleted" in words and "recorded by mistake" in words, words)
+    done = run(["itm", "export", session, "--format", "text"])
+    said = done.stderr.decode(errors="replace")
+    check(done.returncode == 66 and "deleted" in said and "recorded by mistake" in said, f"{done.returncode}: {said}")
+    refused(["delete", session, "--reason", "again"], 66, "nothing")
+    acts = "".join(open(path).read() for path in glob.glob(f"{STORE}/log/acts/*.act"))
+    for verb in ("verb hold", "verb release", "verb delete"):
+        check(verb in acts, f"{verb} is not in the log")
+
+
+def test_a_section_dropped_without_a_record_is_tampering():
+    """The owner of the database has the code, but not the log key."""
+    session = record("canarytampered4713")
+    itm("redact", session, "--section", "out", "--reason", "for the test")
+    copy = f"{LAB}/undeclared"
+    run(["cp", "-a", STORE, copy])
+    equal(verify(copy)[0], 13, "the copy")
+    # The declaration's type becomes one that readers skip.
+    for path in glob.glob(f"{copy}/segments/*.itm"):
+        with open(path, "rb") as f:
+            data = bytearray(f.read())
+        at, changed = data.find(b"ITMR"), False
+        while at > 0:
+            data[at - 12] = 0x07 + 0x10
+            data[at - 8 + 4:at] = crc32c(bytes(data[at - 12:at - 4]) + bytes(
+                data[at:at + int.from_bytes(data[at - 8:at - 4], "little")])).to_bytes(4, "little")
+            changed, at = True, data.find(b"ITMR", at + 4)
+        if changed:
+            os.chmod(path, 0o640)
+            with open(path, "wb") as f:
+                f.write(data)
+    code, words = verify(copy)
+    equal(code, 16, f"without the declarations: {words}")
+    check("nobody declared it" in words, words)
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+for _test in (test_a_redacted_output_is_gone_and_the_chain_holds, test_a_hold_wins_and_a_deletion_is_told,
+              test_a_section_dropped_without_a_record_is_tampering):
+    _test.limit_s = 180
