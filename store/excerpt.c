@@ -27,7 +27,7 @@ struct excerpt_pending {
 struct excerpt {
 	struct excerpt_info info;
 	struct block_context context;
-	struct buffer out, held, list;
+	struct buffer out, held, list, removals;
 	struct excerpt_pending *pending;
 	size_t pending_count;
 	struct excerpt_stream *stream;
@@ -45,6 +45,7 @@ struct excerpt *excerpt_new(const struct id *stream)
 	x->info.stream = *stream;
 	buffer_init(&x->out, EXCERPT_MAX);
 	buffer_init(&x->held, EXCERPT_MAX);
+	buffer_init(&x->removals, EXCERPT_MAX);
 	buffer_init(&x->list, BLOCK_CHUNKS_MAX * HASH_SIZE);
 	x->pending = calloc(BLOCK_CHUNKS_MAX, sizeof(*x->pending));
 	x->stream = calloc(EXCERPT_STREAMS_MAX, sizeof(*x->stream));
@@ -66,6 +67,7 @@ void excerpt_free(struct excerpt *x)
 	buffer_free(&x->out);
 	buffer_free(&x->held);
 	buffer_free(&x->list);
+	buffer_free(&x->removals);
 	free(x->pending);
 	free(x->stream);
 	free(x);
@@ -161,19 +163,16 @@ static int excerpt_tombstone(struct excerpt *x, const struct unit *u)
 	return excerpt_hold(x, p, u, &stream);
 }
 
-/* What was removed of the session, by whom and why, goes along. */
+/* What was removed of the session, by whom and why, stands at the beginning. */
 static int excerpt_removal(struct excerpt *x, const struct unit *u)
 {
-	struct excerpt_pending *p;
 	struct removal removal;
 
-	if (x->pending_count == BLOCK_CHUNKS_MAX || removal_decode(u->payload, u->len, &removal, NULL) != 0)
+	if (removal_decode(u->payload, u->len, &removal, NULL) != 0)
 		return excerpt_broken(x, "a removal in the host's record cannot be read");
 	if (!id_equal(&removal.stream, &x->info.stream))
 		return 0;
-	p = &x->pending[x->pending_count++];
-	*p = (struct excerpt_pending){ 0 };
-	return excerpt_hold(x, p, u, &removal.stream);
+	return unit_put(&x->removals, u->type, u->version, u->payload, u->len);
 }
 
 static int excerpt_flush_list(struct excerpt *x)
@@ -283,7 +282,8 @@ int excerpt_finish(struct excerpt *x, struct excerpt_info *info, const struct bu
 		return ITM_ENOENT;
 	unit_segment_encode(&h, header);
 	buffer_clear(&x->held);
-	if (buffer_put(&x->held, header, sizeof(header)) != 0 || buffer_put(&x->held, x->out.data, x->out.len) != 0)
+	if (buffer_put(&x->held, header, sizeof(header)) != 0 ||
+	    buffer_put(&x->held, x->removals.data, x->removals.len) != 0 || buffer_put(&x->held, x->out.data, x->out.len) != 0)
 		return ITM_ENOMEM;
 	*info = x->info;
 	*file = &x->held;
