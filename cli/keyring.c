@@ -14,6 +14,7 @@
 #include "format/keylist.h"
 #include "format/minisign.h"
 #include "format/sign.h"
+#include "store/audit.h"
 #include "view/keyread.h"
 #include "view/say.h"
 
@@ -224,7 +225,7 @@ int keyring_show(const struct keyring_options *o, const char *file)
 	}
 	keyfile_id_text(key.id, id);
 	if (o->json)
-		printf("{\"file\":\"public\",\"kind\":\"%s\",\"id\":\"%s\"}\n", officer ? "officer" : "auditor", id);
+		printf("{\"kind\":\"%s\",\"id\":\"%s\"}\n", officer ? "officer" : "auditor", id);
 	else
 		printf("public key %s of an %s\n", id, officer ? "officer" : "auditor");
 	return 0;
@@ -356,6 +357,26 @@ static int begin_list(const struct keyring_options *o, const struct places *plac
 	return 0;
 }
 
+/* Where a server runs its log has every list that was made here. */
+static int log_list(const struct places *places, const struct keylist *list)
+{
+	char subject[64], note[KEYLIST_NOTE_SIZE + 8], words[AUDIT_ERROR_SIZE];
+	char names[KEYLIST_AUDITORS_MAX * 2 * KEYLIST_NAME_SIZE + 16] = "auditors=";
+	const char *detail[] = { names, note, NULL };
+	size_t used = strlen(names);
+
+	snprintf(subject, sizeof subject, "key list %llu", (unsigned long long)list->number);
+	snprintf(note, sizeof note, "note=%s", list->note);
+	for (size_t i = 0; i < list->count; i++)
+		used += (size_t)snprintf(names + used, sizeof names - used, "%s%s/%s", i > 0 ? " " : "", list->auditor[i].group,
+					 list->auditor[i].name);
+	int r = audit_act(places->server.run, "keylist", subject, "itm key", detail, NULL, words);
+	if (r == 0 || r == ITM_ENOENT)
+		return 0; /* officers' machines have no server */
+	say_error(program, "nothing was changed: the server that logs it: %s", words);
+	return EX_UNAVAILABLE;
+}
+
 static int finish_list(const struct keyring_options *o, const struct places *places,
 		       const struct keyfile_secret *officer, const struct keylist *list)
 {
@@ -371,6 +392,8 @@ static int finish_list(const struct keyring_options *o, const struct places *pla
 		status = EX_DATAERR;
 	}
 	snprintf(trusted, sizeof trusted, "itm key list %llu", (unsigned long long)list->number);
+	if (status == 0)
+		status = log_list(places, list);
 	/* A host that looks in between finds a list with the wrong signature and keeps the one it has. */
 	if (status == 0)
 		status = write_signature(officer, path, &text, trusted);

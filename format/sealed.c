@@ -114,6 +114,7 @@ struct sealed {
 	struct seal_state state;
 	struct id stream;
 	char note[KEYLIST_NOTE_SIZE];
+	char auditors[KEYLIST_GROUPS_MAX * KEYLIST_NAME_SIZE];
 	bool open, placed;               /* placed: a SEAL told where we are */
 	uint8_t *plain;                  /* IN_MAX bytes */
 };
@@ -189,16 +190,25 @@ static void say_missing(const struct lock *lock, size_t group, char words[SEALED
 	}
 }
 
+static void add_name(struct sealed *s, const char *name)
+{
+	size_t used = strlen(s->auditors);
+	snprintf(s->auditors + used, sizeof s->auditors - used, "%s%s", used > 0 ? "," : "", name);
+}
+
 /* Every group's share. */
 static int gather(struct sealed *s, const struct lock *lock, const char *meta, size_t len,
 		  char words[SEALED_WORDS_SIZE])
 {
+	s->auditors[0] = '\0';
 	for (size_t g = 0; g < lock->groups; g++) {
 		int found = ITM_ENOENT;
 		for (size_t i = 0; i < lock->keys && found != 0; i++) {
 			int r = lock->at[i].group == g ? try_key(s, lock, i, meta, len) : ITM_ENOENT;
 			if (r != ITM_ENOENT)
 				found = r;
+			if (r == 0)
+				add_name(s, lock->at[i].name);
 		}
 		if (found == ITM_ENOENT) {
 			say_missing(lock, g, words);
@@ -256,6 +266,11 @@ int sealed_open(struct sealed *s, const struct id *stream, const void *meta, siz
 const char *sealed_note(const struct sealed *s)
 {
 	return s->note;
+}
+
+const char *sealed_auditors(const struct sealed *s)
+{
+	return s->auditors;
 }
 
 bool sealed_is_open(const struct sealed *s)

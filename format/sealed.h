@@ -34,6 +34,8 @@ int sealed_open(struct sealed *s, const struct id *stream, const void *meta, siz
 bool sealed_is_open(const struct sealed *s);
 /* What the key list was called ("demonstration keys"); "" = nothing. */
 const char *sealed_note(const struct sealed *s);
+/* Whose keys opened it: names of the key list, with commas. */
+const char *sealed_auditors(const struct sealed *s);
 /* Every event of the stream, in order: IN gets its plain bytes, borrowed until
  * the next call, or none where they can't be known. */
 void sealed_event(struct sealed *s, struct record_event *event);

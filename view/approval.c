@@ -133,6 +133,16 @@ static const char *difference(const struct approval_request *asked, const struct
 	return clock_wall_ns() / 1000000000 > asked->until ? "its day is over" : NULL;
 }
 
+/* Whose key opens can't be the one who approves. */
+static bool is_auditor(const char *auditors, const char *approver)
+{
+	size_t len = strcspn(approver, " ");
+	for (const char *p = auditors; *p != '\0'; p += p[strcspn(p, ",")] == ',' ? strcspn(p, ",") + 1 : strcspn(p, ","))
+		if (strcspn(p, ",") == len && strncmp(p, approver, len) == 0)
+			return true;
+	return false;
+}
+
 static int check_signature(const char *program, const struct settings_server *settings, const char *path,
 			   const struct buffer *request, struct approval_request *r)
 {
@@ -148,6 +158,8 @@ static int check_signature(const char *program, const struct settings_server *se
 		say_error(program, "%s: %s: nobody has approved yet", signature_path, error_text(e));
 	else if (!find_approver(settings->approvers, (const char *)signature.data, signature.len, request, name, sizeof name, &fault))
 		say_error(program, "%s: %s", signature_path, fault.reason), e = ITM_ECRYPTO;
+	else if (is_auditor(r->auditors, name))
+		say_error(program, "%s: %s can't approve an opening with a key of the same person", signature_path, name), e = ITM_EPERM;
 	buffer_free(&signature);
 	if (e != 0)
 		return EX_NOPERM;

@@ -19,6 +19,7 @@ struct approval_request {
 	char keys[8 * KEYFILE_ID_TEXT_SIZE + 1]; /* ids with commas */
 	unsigned long uid;                /* who asks */
 	long long until;                  /* the request is good until then */
+	char auditors[8 * 33];            /* whose keys these are; not written into the request */
 	char approved[APPROVAL_LINE_SIZE];/* who approved, and the request's hash; "" = nobody had to */
 };
 

@@ -54,10 +54,11 @@ static int unseal(const char *program, struct source *source, struct sealed *key
 /* Before anything is shown: what can't be logged is not opened. */
 static int log_act(const char *program, const struct places *places, const struct approval_request *request)
 {
-	char words[AUDIT_ERROR_SIZE] = "", keys[APPROVAL_LINE_SIZE], approved[APPROVAL_LINE_SIZE + 16];
-	const char *detail[] = { keys, approved, NULL };
+	char words[AUDIT_ERROR_SIZE] = "", keys[APPROVAL_LINE_SIZE], auditors[APPROVAL_LINE_SIZE], approved[APPROVAL_LINE_SIZE + 16];
+	const char *detail[] = { keys, auditors, approved, NULL };
 
 	snprintf(keys, sizeof keys, "keys=%s", request->keys);
+	snprintf(auditors, sizeof auditors, "auditors=%s", request->auditors);
 	snprintf(approved, sizeof approved, "approval=%s", request->approved[0] != '\0' ? request->approved : "none needed");
 	int r = audit_act(places->server.run, "opening", request->session, request->reason, detail, NULL, words);
 	if (r == 0)
@@ -76,6 +77,7 @@ static int begin(const char *program, const struct opening_options *o, const str
 		status = add_keys(program, o->key, keys, &request);
 	if (status == 0)
 		status = unseal(program, source, keys);
+	snprintf(request.auditors, sizeof request.auditors, "%s", sealed_auditors(keys));
 	if (status == 0)
 		status = approval_check(program, &places->server, o->approval, &request);
 	if (status == 0)

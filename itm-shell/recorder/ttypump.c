@@ -16,6 +16,7 @@
 enum {
 	FLOW_SIZE = 64 * 1024,   /* bytes each way */
 	FLOOD_READ = 1024,       /* a read of this much means that more is coming */
+	PASTE_MAX = 4096,        /* bytes taken from the keyboard while the recording is full: Ctrl-C gets through */
 	READS_PER_WAKE = 8,      /* of output, before input is looked at again */
 	LOOK_MS = 50,            /* between looks at modes and sizes, after output */
 	RETRY_MS = 100,          /* while no program holds the inner terminal */
@@ -35,6 +36,7 @@ struct ttypump {
 	struct winsize outer_size, inner_size;
 	uint64_t now_ns;                 /* of this wake-up, boot clock */
 	uint64_t looked_ns;
+	size_t crowding;                 /* bytes typed since the recording became full */
 	uint64_t retry_ns;               /* don't ask the inner terminal before */
 	uint64_t deadline_ns;            /* the session is over then; 0 = none */
 	bool paused;                     /* suspended: the outer terminal is its owner's */
@@ -153,6 +155,7 @@ static void typed(struct ttypump *p)
 	/* What need not be hidden comes last, and whole. */
 	bool shown = n > 0 && events[n - 1].kind == RECORD_COUNTED;
 	record_masking(p, events, shown ? n - 1 : n);
+	p->crowding = recording_full(p->recording) ? p->crowding + p->in.end : 0;
 	if (shown)
 		keystrokes_typed(p->c->keystrokes, p->recording, p->now_ns, p->in.data, p->in.end);
 }
@@ -320,7 +323,8 @@ static void prepare(const struct ttypump *p, struct pollfd fds[POLLED])
 {
 	short outer = 0, inner = 0;
 
-	if (flow_empty(&p->in) && !p->paused && !p->exited && !p->ended)
+	bool crowded = p->crowding >= PASTE_MAX && recording_full(p->recording);
+	if (flow_empty(&p->in) && !p->paused && !p->exited && !p->ended && !crowded)
 		outer |= POLLIN;
 	if (!flow_empty(&p->out))
 		outer |= POLLOUT;

@@ -1,6 +1,8 @@
 """Sealed keystrokes: who holds an auditor's key reads what was typed; nobody else does."""
 import json
 import os
+import re
+import shutil
 import time
 
 import lab
@@ -95,6 +97,9 @@ def test_nobody_else_reads_what_was_typed():
         t.type("\x15")
         time.sleep(1.5)
         equal(memory_with(word, DAEMONS), [], "memory of daemons while the session lives")
+        for pid in lab.pids("itm-recorder"):
+            with open(f"/proc/{pid}/limits") as f:
+                check(any(re.match(r"Max core file size +0 +0 ", x) for x in f), "a recorder may leave a core dump")
         t.type("\rstty sane\rexit\r")
         t.end()
     session = new.wait()[0]["session"]
@@ -110,6 +115,18 @@ def test_nobody_else_reads_what_was_typed():
         for before, e in zip(events, events[1:]):
             check(e["kind"] != "in" or e["time"] == before["time"] or round(e["time"] * 1000) % 100 == 0, f"finer than 100 ms: {e}")
     check(not lab.listed(itm("search", word, "--json", status=None)), "itm search finds it")
+
+
+def test_minisign_checks_a_key_list():
+    if shutil.which("minisign") is None:
+        raise lab.Skip("minisign is not installed")
+    argv = ["minisign", "-V", "-p", "/etc/itm/officer.pub", "-m", "/etc/itm/keylist"]
+    equal(run(argv).returncode, 0, "minisign -V")
+    with open(f"{lab.LAB}/text", "w") as f:
+        f.write("of an officer\n")
+    itm("key", "sign", "--key", f"{DEMO}/officer.key", f"{lab.LAB}/text")
+    itm("key", "verify", f"{lab.LAB}/text")
+    equal(run(argv[:-1] + [f"{lab.LAB}/text"]).returncode, 0, "minisign -V of a file")
 
 
 def test_openings_need_key_reason_and_log():
@@ -142,8 +159,11 @@ def test_a_second_person_must_approve_where_policy_says_so():
         os.chown(f"{folder}/{name}.key", 65534, 65534)
     with open(f"{folder}/boss.pub") as f:
         word = f.read().split("\n")[1]
-    with open(f"{folder}/approvers", "w") as f:
-        f.write(f"boss {word}\n")
+
+    def approvers(name):
+        with open(f"{folder}/approvers", "w") as f:
+            f.write(f"{name} {word}\n")
+    approvers("boss")
     config = "/etc/itm/server.conf.d/two.conf"
     os.makedirs(os.path.dirname(config), exist_ok=True)
     with open(config, "w") as f:
@@ -164,6 +184,9 @@ def test_a_second_person_must_approve_where_policy_says_so():
         equal(run(["itm", "approve", "--key", f"{folder}/boss.key", request], **nobody).returncode, 0, "signing by the approver")
         changed = [x if x != "a test of openings" else "another reason" for x in again]
         equal(run(changed).returncode, 77, "for another reason")
+        approvers("auditor")
+        equal(run(again).returncode, 77, "with an approval by the auditor himself")
+        approvers("boss")
         done = run(again)
         equal(done.returncode, 0, f"with approval: {done.stderr}")
     finally:
