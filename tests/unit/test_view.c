@@ -14,6 +14,7 @@
 #include "base/atomicfile.h"
 #include "base/error.h"
 #include "tests/unit/fakesource.h"
+#include "view/notes.h"
 #include "view/options.h"
 #include "view/safe.h"
 #include "view/sink.h"
@@ -58,6 +59,27 @@ static void wall_times_become_offsets(void **state)
 	assert_string_equal(text, "2026-11-23 18:00:00");
 	when_format_offset(540000000, text);
 	assert_string_equal(text, "150:00:00");
+}
+
+/* Names and reasons come from the host: nothing of them acts on a terminal. */
+static void host_events_are_lines(void **state)
+{
+	static const struct { const char *note, *line; } table[] = {
+		{ "event=login-opened\nuser=alice\nservice=sshd\nrhost=192.0.2.7\n", "login-opened alice: service sshd, rhost 192.0.2.7" },
+		{ "event=agent-stopped\n", "agent-stopped" },
+		{ "event=x\033[2J\nuser=a\033]0;b\007\nreason=c\033d\n", "x\\x1b[2J a\\x1b]0;b\\x07: c\\x1bd" },
+		{ "file=notes\nfile_size=3\n", NULL }, { "", NULL }, { "event=\n", NULL }, { "no key", NULL },
+	};
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct record_event e = { .kind = RECORD_NOTE, .data = (const uint8_t *)table[i].note, .len = strlen(table[i].note) };
+		struct buffer out;
+		buffer_init(&out, 4096);
+		int r = notes_line(&e, FAKESOURCE_START, &out);
+		assert_int_equal(r, table[i].line != NULL ? 0 : ITM_ENOENT);
+		if (r == 0)
+			assert_string_equal(buffer_text(&out), table[i].line);
+		buffer_free(&out);
+	}
 }
 
 struct test_options { bool flag; const char *text; uint64_t number; };
@@ -322,6 +344,7 @@ static void tables_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(host_events_are_lines),
 		cmocka_unit_test(offsets_are_read),
 		cmocka_unit_test(wall_times_become_offsets),
 		cmocka_unit_test(options_are_parsed),
