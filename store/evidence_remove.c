@@ -5,10 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/atomicfile.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "format/block.h"
 #include "store/evidence_hold.h"
@@ -292,48 +289,6 @@ int evidence_remove(struct evidence *e, struct evidence_removal *items, size_t c
 	buffer_free(&changes.payloads);
 	free(changes.list);
 	return rc;
-}
-
-/* Old files */
-
-int evidence_remove_tidy(struct evidence *e, uint64_t grace_ms)
-{
-	char path[EVIDENCE_PATH_SIZE];
-	int64_t now_ms = (int64_t)(clock_boot_ns() / 1000000);
-	struct sql_statement *q;
-	int left = 0, rc = sql_prepare(e->db, "SELECT number, since_ms FROM leaving", &q);
-	if (rc != 0)
-		return rc;
-	while ((rc = sql_step(q)) == 1) {
-		struct sql_statement *done;
-		/* since_ms of an earlier boot may be later than now. */
-		int64_t since_ms = sql_int(q, 1);
-		if (grace_ms > 0 && since_ms <= now_ms && now_ms - since_ms < (int64_t)grace_ms) {
-			left++;
-			continue;
-		}
-		evidence_segment_path(e, (uint64_t)sql_int(q, 0), path);
-		if (unlink(path) != 0 && access(path, F_OK) == 0) {
-			log_error("%s: was replaced, and cannot be removed: %s", path, error_text(ITM_ESYS));
-			left++;
-			continue;
-		}
-		if (e->step != NULL)
-			e->step(e->step_context);
-		snprintf(path, sizeof path, "%.*s/segments", EVIDENCE_DIR_MAX, e->dir);
-		rc = atomicfile_sync_dir(path);
-		if (rc == 0)
-			rc = sql_prepare(e->db, "DELETE FROM leaving WHERE number = ?1", &done);
-		if (rc != 0)
-			break;
-		sql_bind_int(done, 1, sql_int(q, 0));
-		rc = sql_finish(done);
-		sql_finalize(done);
-		if (rc != 0)
-			break;
-	}
-	sql_finalize(q);
-	return rc < 0 ? rc : left;
 }
 
 /* Retention */

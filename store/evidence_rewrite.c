@@ -1,7 +1,5 @@
 #include "store/evidence_rewrite.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -465,50 +463,4 @@ int evidence_rewrite(struct evidence *e, struct evidence_changes *changes)
 	free(w.moved);
 	buffer_free(&w.unit);
 	return rc;
-}
-
-/* After a crash */
-
-static int recover_one(struct evidence *e, DIR *d, const char *name)
-{
-	char path[EVIDENCE_PATH_SIZE];
-	struct fault fault;
-	uint64_t number;
-	int rc;
-	if (strncmp(name, "new-", 4) == 0)
-		return unlinkat(dirfd(d), name, 0) == 0 ? 0 : ITM_ESYS;
-	if (segment_parse_name(name, &number) != 0)
-		return 0;
-	evidence_segment_path(e, number, path);
-	struct segment_reader *r = segment_reader_open(path, &rc, &fault);
-	bool rewritten = r != NULL && segment_reader_header(r)->stands_for != 0;
-	segment_reader_close(r);
-	if (!rewritten)
-		return 0;
-	struct sql_statement *q;
-	rc = sql_prepare(e->db, "SELECT 1 FROM segment WHERE number = ?1 UNION SELECT 1 FROM leaving WHERE number = ?1", &q);
-	if (rc != 0)
-		return rc;
-	sql_bind_int(q, 1, (int64_t)number);
-	rc = sql_step(q);
-	sql_finalize(q);
-	if (rc == 0) {
-		log_info("%s: an unfinished rewriting, removed; the old segment stands", path);
-		rc = unlink(path) == 0 ? 0 : ITM_ESYS;
-	}
-	return rc < 0 ? rc : 0;
-}
-
-int evidence_rewrite_recover(struct evidence *e)
-{
-	char path[EVIDENCE_PATH_SIZE];
-	snprintf(path, sizeof path, "%.*s/segments", EVIDENCE_DIR_MAX, e->dir);
-	DIR *d = opendir(path);
-	if (d == NULL)
-		return ITM_ESYS;
-	int rc = 0;
-	for (struct dirent *entry; rc == 0 && (entry = readdir(d)) != NULL; )
-		rc = recover_one(e, d, entry->d_name);
-	closedir(d);
-	return rc == 0 ? atomicfile_sync_dir(path) : rc;
 }

@@ -108,6 +108,20 @@ def test_a_hold_wins_and_a_deletion_is_told():
         check(verb in acts, f"{verb} is not in the log")
 
 
+def test_a_session_redacted_of_everything_can_still_be_shown():
+    session = record("canaryeverything4714", "bob")
+    itm("redact", session, "--section", "out", "--reason", "screen\u2028")
+    itm("redact", session, "--section", "meta", "--reason", "names")
+    for form in ("text", "asciicast", "json"):
+        done = run(["itm", "export", session, "--format", form])
+        equal(done.returncode, 0, f"{form}: {done.stderr.decode(errors='replace')}")
+        check(b"canaryeverything" not in done.stdout, f"{form} shows it")
+        check(b"[redacted: " in done.stdout, f"{form} does not say it: {done.stdout!r}")
+    equal(verify(session)[0], 13, "verdict")
+    wait_for("the index says it", 10, lambda: hits("[redacted: names]") or hits("[redacted: screen"))
+    refused(["redact", session, "--section", "meta", "--reason", "again"], 66, "removed already")
+
+
 def test_a_section_dropped_without_a_record_is_tampering():
     """The owner of the database has the code, but not the log key."""
     session = record("canarytampered4713")
@@ -144,5 +158,6 @@ def crc32c(data):
 
 
 for _test in (test_a_redacted_output_is_gone_and_the_chain_holds, test_a_hold_wins_and_a_deletion_is_told,
-              test_a_section_dropped_without_a_record_is_tampering):
+              test_a_section_dropped_without_a_record_is_tampering,
+              test_a_session_redacted_of_everything_can_still_be_shown):
     _test.limit_s = 180
