@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "format/minisign.h"
+#include "terminal/text.h"
 #include "view/say.h"
 
 static const char head[] = "itm open request 1\n";
@@ -54,6 +55,9 @@ static int get(struct buffer *b, struct approval_request *r)
 				   r->keys, &r->uid, &r->until) != 4 || (reason = strstr(text, "\nreason ")) == NULL)
 		return ITM_EFORMAT;
 	snprintf(r->reason, sizeof r->reason, "%.*s", (int)strcspn(reason + 8, "\n"), reason + 8);
+	struct id session;
+	if (id_parse(r->session, &session) != 0 || strspn(r->keys, "0123456789ABCDEF,") != strlen(r->keys))
+		return ITM_EFORMAT;
 	/* One request has one text. */
 	buffer_init(&again, APPROVAL_MAX);
 	int e = put(&again, r);
@@ -192,6 +196,21 @@ int approval_check(const char *program, const struct settings_server *settings, 
 	return status;
 }
 
+/* Somebody else's words, on the approver's terminal. */
+static void show(const struct approval_request *r)
+{
+	struct buffer b;
+
+	buffer_init(&b, 16 * APPROVAL_MAX);
+	int e = buffer_printf(&b, "Keystrokes of session %s, with keys %s, asked for by uid %lu.\nReason: ", r->session,
+			      r->keys, r->uid);
+	if (e == 0)
+		e = text_escape(&b, r->reason, strlen(r->reason));
+	if (e == 0 && buffer_text(&b) != NULL)
+		fprintf(stderr, "%s\n", buffer_text(&b));
+	buffer_free(&b);
+}
+
 int approval_sign(const char *program, const char *path, const struct keyfile_secret *key)
 {
 	char signature_path[4200], trusted[128];
@@ -205,7 +224,7 @@ int approval_sign(const char *program, const char *path, const struct keyfile_se
 		status = EX_NOPERM;
 	}
 	if (status == 0) {
-		fprintf(stderr, "%s", buffer_text(&request));
+		show(&asked);
 		snprintf(signature_path, sizeof signature_path, "%s.minisig", path);
 		snprintf(trusted, sizeof trusted, "approved by uid %lu", (unsigned long)getuid());
 		int e = minisign_sign(&signature, key, request.data, request.len, trusted);

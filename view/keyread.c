@@ -11,12 +11,17 @@
 #include "base/atomicfile.h"
 #include "format/sign.h"
 
+/* ^C ends the question, and leaves a terminal that echoes again. */
+enum { INTERRUPT = 3 };
+
 static int read_line(int fd, char *out, size_t size)
 {
 	size_t n = 0;
 	char c;
 
 	while (read(fd, &c, 1) == 1 && c != '\n') {
+		if (c == INTERRUPT)
+			return ITM_ECLOSED;
 		if (n + 1 == size)
 			return ITM_ELIMIT;
 		out[n++] = c;
@@ -37,8 +42,9 @@ int keyread_password(const char *prompt, char out[KEYREAD_PASSWORD_SIZE])
 		return ITM_ENOENT;
 	}
 	quiet = before;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	quiet.c_lflag |= ICANON;
+	quiet.c_cc[VEOL] = INTERRUPT;
 	tcsetattr(fd, TCSAFLUSH, &quiet);
 	dprintf(fd, "%s", prompt);
 	int r = read_line(fd, out, KEYREAD_PASSWORD_SIZE);

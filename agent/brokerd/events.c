@@ -223,7 +223,8 @@ static void notice_changes(struct events *e)
 	if (s->changes != e->sealing_changes) {
 		e->sealing_changes = s->changes;
 		begin(&b, s->refused ? "keylist-refused" : "keylist-accepted");
-		keylist_describe(&s->list, &b);
+		if (s->list.number != 0)
+			keylist_describe(&s->list, &b);
 		put_text(&b, "reason", s->words);
 		tell(e, &b);
 	}
