@@ -45,13 +45,13 @@ static int put(struct buffer *b, const struct approval_request *r)
 			     r->uid, r->until, r->reason);
 }
 
-static int get(struct buffer *b, struct approval_request *r)
+int approval_decode(const char *text, size_t len, struct approval_request *out)
 {
+	struct approval_request request = { .uid = 0 }, *r = &request;
 	struct buffer again;
-	const char *text = buffer_text(b), *reason;
+	const char *reason;
 
-	*r = (struct approval_request){ .uid = 0 };
-	if (text == NULL || sscanf(text, "itm open request 1 session %26s keys %136s uid %lu until %lld", r->session,
+	if (len > APPROVAL_MAX || strnlen(text, len + 1) != len || sscanf(text, "itm open request 1 session %26s keys %136s uid %lu until %lld", r->session,
 				   r->keys, &r->uid, &r->until) != 4 || (reason = strstr(text, "\nreason ")) == NULL)
 		return ITM_EFORMAT;
 	snprintf(r->reason, sizeof r->reason, "%.*s", (int)strcspn(reason + 8, "\n"), reason + 8);
@@ -61,9 +61,11 @@ static int get(struct buffer *b, struct approval_request *r)
 	/* One request has one text. */
 	buffer_init(&again, APPROVAL_MAX);
 	int e = put(&again, r);
-	if (e == 0 && (again.len != b->len || memcmp(again.data, b->data, b->len) != 0))
+	if (e == 0 && (again.len != len || memcmp(again.data, text, len) != 0))
 		e = ITM_EFORMAT;
 	buffer_free(&again);
+	if (e == 0)
+		*out = request;
 	return e;
 }
 
@@ -72,7 +74,7 @@ static int read_request(const char *program, const char *path, struct buffer *te
 	buffer_init(text, APPROVAL_MAX);
 	int e = atomicfile_read(path, text);
 	if (e == 0)
-		e = get(text, r);
+		e = buffer_text(text) == NULL ? ITM_ENOMEM : approval_decode(buffer_text(text), text->len, r);
 	if (e == 0)
 		return 0;
 	say_error(program, "%s: %s", path, e == ITM_EFORMAT ? "not a request to open keystrokes" : error_text(e));

@@ -31,6 +31,8 @@ void approval_add_key(struct approval_request *r, const uint8_t id[KEYFILE_ID_SI
  * person told what to do. */
 int approval_check(const char *program, const struct settings_server *settings, const char *path,
 		   struct approval_request *r);
+/* A request's text, with a NUL after len bytes.  0 or ITM_EFORMAT. */
+int approval_decode(const char *text, size_t len, struct approval_request *out);
 /* The second person's side: shows what is asked, signs it (path.minisig). */
 int approval_sign(const char *program, const char *path, const struct keyfile_secret *key);
 
