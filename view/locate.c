@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/id.h"
@@ -150,11 +151,22 @@ static void explain_removed(const char *store, const char *name, char *error)
 		snprintf(error, LOCATE_ERROR_SIZE, "session %.32s is not there any more: %.400s", name, words);
 }
 
-/* DIR:ID */
+/* A file of units, as of a bundle, has no list of sessions: the id must be whole. */
+static int in_file(const char *path, const char *name, struct located *out, char *error)
+{
+	if (id_parse(name, &out->session.stream) != 0) {
+		snprintf(error, LOCATE_ERROR_SIZE, "%.200s is a file: after it the whole id of a session is needed", path);
+		return ITM_EINVAL;
+	}
+	return set_dir(out, path, error);
+}
+
+/* DIR:ID or FILE:ID */
 static int in_named_dir(const struct places *places, const char *name, struct located *out, char *error)
 {
 	char dir[LOCATE_DIR_SIZE];
 	const char *colon = strrchr(name, ':');
+	struct stat st;
 	size_t len = (size_t)(colon - name);
 
 	if (len >= sizeof(dir)) {
@@ -163,6 +175,8 @@ static int in_named_dir(const struct places *places, const char *name, struct lo
 	}
 	memcpy(dir, name, len);
 	dir[len] = '\0';
+	if (stat(dir, &st) == 0 && S_ISREG(st.st_mode))
+		return in_file(dir, colon + 1, out, error);
 	if (places_is_store(dir))
 		return in_store(dir, colon + 1, out, error);
 	return in_spool(dir, colon + 1, out, error);
