@@ -14,7 +14,7 @@
 #include "base/fdpass.h"
 #include "base/log.h"
 
-enum { PATH_SIZE = 512, BACKLOG = 128 };
+enum { PATH_SIZE = 512, BACKLOG = 1024 /* connections; what one user can start must not fill it */ };
 
 /* NULL = root. */
 struct owner { const char *user, *group; };

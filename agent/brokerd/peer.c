@@ -37,8 +37,8 @@ int peer_decode(const char *text, struct peer *out)
 	const char *end = strrchr(text, ')');
 	if (end == NULL || sscanf(text, "%d (", &pid) != 1)
 		return ITM_EFORMAT;
-	if (sscanf(end + 1, " %*c %d %*d %d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
-		   &parent, &session, &tty, &p.start) != 4 || pid <= 0)
+	if (sscanf(end + 1, " %c %d %*d %d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+		   &p.state, &parent, &session, &tty, &p.start) != 5 || pid <= 0)
 		return ITM_EFORMAT;
 	p.pid = pid;
 	p.parent = parent;

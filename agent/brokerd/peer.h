@@ -12,6 +12,7 @@ enum { PEER_ANCESTRY_MAX = 64 };
 
 struct peer {
 	pid_t pid, parent, session;
+	char state;              /* proc(5): 'T' = stopped */
 	uint64_t start;          /* clock ticks since boot; with the pid, a name that isn't recycled */
 	dev_t tty;               /* controlling terminal; 0 = none */
 };

@@ -23,10 +23,12 @@
 
 enum {
 	WAIT_MS = 900,           /* of the 1 s that pam_itm and the stub wait each, so that our word comes first */
+	LEAST_MS = 300,          /* from the question on, however late it came; the stub waits 400 then */
 	TOTAL_MAX = 1024,        /* connections at once */
 	UID_MAX = 64,            /* of one uid; a trial with 129 idle ones delayed a login by 7 s */
 	UID_CALM = 8,            /* so many of one uid start at once on a calm host */
 	PAM_MAX = 512,
+	ACCEPTS_MAX = 32,        /* in one turn */
 	DEAF_MS = 50,
 	LINES_MAX = 10,          /* refusals logged in one second */
 };
@@ -106,6 +108,52 @@ static void refuse(struct request *r, const char *why)
 	finish(r);
 }
 
+/* The stub must be ours, and still be the process that connected. */
+static bool is_stub(const struct request_table *t, const struct fdpass_peer *peer)
+{
+	struct pollfd p = { .fd = peer->pidfd, .events = POLLIN };
+	return peer_runs(peer->pid, t->stub) && poll(&p, 1, 0) == 0;
+}
+
+/* A stub that is not heard decides for itself, and a user must not be able to
+ * bring that about: it is told no. */
+static void turn_away(const struct request_table *t, const struct fdpass_peer *peer, int fd)
+{
+	const struct message_start no = { .mode = MESSAGE_DENY,
+					  .notice = "itm: too many sessions of yours are starting; try again" };
+	struct buffer b;
+	if (!is_stub(t, peer))
+		return;
+	buffer_init(&b, MESSAGE_MAX);
+	if (message_encode_start(&b, &no) == 0)
+		fdpass_send(fd, b.data, b.len, NULL, 0);
+	buffer_free(&b);
+}
+
+/* So many of one user's at once that their slowness is his own doing. */
+static bool crowds(const struct request *r)
+{
+	size_t count = 0;
+	for (const struct request *other = r->table->first; other != NULL; other = other->next)
+		count += other->kind == r->kind && other->peer.uid == r->peer.uid;
+	return count > UID_CALM;
+}
+
+static bool is_stopped(const struct request *r)
+{
+	struct peer p;
+	return peer_read(r->peer.pid, &p) == 0 && (p.state == 'T' || p.state == 't');
+}
+
+/* It has not come to its question.  When that is the doing of its own user, by
+ * a crowd of stubs or by stopping this one, it must not decide for itself. */
+static void refuse_silent(struct request *r, const char *why)
+{
+	if (r->kind == REQUEST_SHELL && (crowds(r) || is_stopped(r)))
+		turn_away(r->table, &r->peer, r->fd);
+	refuse(r, why);
+}
+
 /* The stub's answer when there is no recorder, and the end of the request. */
 static void answer(struct request *r, enum message_mode mode, const char *shell, const char *notice)
 {
@@ -126,15 +174,6 @@ static void end_child(pid_t pid)
 	kill(pid, SIGKILL);
 	for (int i = 0; i < 20 && waitpid(pid, NULL, WNOHANG) == 0; i++)
 		poll(NULL, 0, 5); /* ms; a killed process is gone at once unless a device holds it */
-}
-
-/* So many of one user's at once that their slowness is his own doing. */
-static bool crowds(const struct request *r)
-{
-	size_t count = 0;
-	for (const struct request *other = r->table->first; other != NULL; other = other->next)
-		count += other->kind == r->kind && other->peer.uid == r->peer.uid;
-	return count > UID_CALM;
 }
 
 static void without_recording(struct request *r, const char *why)
@@ -298,13 +337,6 @@ static void record(struct request *r, const struct decide *d)
 	}
 }
 
-/* The stub must be ours, and still be the process that connected. */
-static bool is_stub(const struct request_table *t, const struct fdpass_peer *peer)
-{
-	struct pollfd p = { .fd = peer->pidfd, .events = POLLIN };
-	return peer_runs(peer->pid, t->stub) && poll(&p, 1, 0) == 0;
-}
-
 static void shell_came(struct request *r, size_t len)
 {
 	struct request_table *t = r->table;
@@ -320,6 +352,8 @@ static void shell_came(struct request *r, size_t len)
 		return;
 	}
 	t->served++;
+	if (r->deadline_ms < loop_now_ms() + LEAST_MS)
+		r->deadline_ms = loop_now_ms() + LEAST_MS;
 	if (d.login != NULL)
 		login_shell(t->logins, &d.login->id);
 	if (d.verdict == DECIDE_RECORD) {
@@ -421,23 +455,8 @@ static bool make_room(struct request_table *t, enum request_kind kind, uid_t uid
 		return true;
 	if (silent == NULL)
 		return false;
-	refuse(silent, "makes room for another");
+	refuse_silent(silent, "makes room for another");
 	return true;
-}
-
-/* A stub that is not heard decides for itself, and a user must not be able to
- * bring that about: it is told no. */
-static void turn_away(const struct request_table *t, const struct fdpass_peer *peer, int fd)
-{
-	const struct message_start no = { .mode = MESSAGE_DENY,
-					  .notice = "itm: too many sessions of yours are starting; try again" };
-	struct buffer b;
-	if (!is_stub(t, peer))
-		return;
-	buffer_init(&b, MESSAGE_MAX);
-	if (message_encode_start(&b, &no) == 0)
-		fdpass_send(fd, b.data, b.len, NULL, 0);
-	buffer_free(&b);
 }
 
 static void accept_one(struct request_table *t, enum request_kind kind, int fd)
@@ -489,9 +508,15 @@ static void set_listening(struct request_table *t, bool on)
 static void knock(void *context)
 {
 	struct request_listener *l = context;
-	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
+	int fd = -1;
+	/* Several at a turn: a stub that finds the queue full waits with others
+	 * for a place, in no order, and its time may be over before it has one. */
+	for (int i = 0; i < ACCEPTS_MAX && l->table->count < TOTAL_MAX; i++) {
+		fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0)
+			break;
 		accept_one(l->table, l->kind, fd);
+	}
 	if ((fd < 0 && (errno == EMFILE || errno == ENFILE)) || l->table->count >= TOTAL_MAX)
 		set_listening(l->table, false);
 }
@@ -546,7 +571,7 @@ int request_tick(struct request_table *t, int64_t now_ms)
 		following = r->next;
 		if (r->deadline_ms <= now_ms) {
 			if (r->state == READING)
-				refuse(r, "said nothing in time");
+				refuse_silent(r, "said nothing in time");
 			else
 				without_recording(r, r->state == PAIRING ? "no sealer" : "recorder did not start in time");
 		} else if (next < 0 || r->deadline_ms < next) {

@@ -11,6 +11,9 @@
 #include "base/fdpass.h"
 #include "local/users.h"
 
+/* ms: who is stopped or kept from running by others of the same user must not
+ * find his time over before he was answered once; the broker keeps 300 for it. */
+enum { LEAST_WAIT_MS = 400 };
 enum { PACKET_MAX = 64 * 1024, ANSWER_MAX = 4096, TURNED_AWAY = 1 };
 
 static const char refused[] = "itm: session recording is unavailable and this account may not be used without it";
@@ -65,8 +68,11 @@ static size_t fds_of(enum message_mode mode)
 
 static int wait_readable(int sock, int64_t until_ms)
 {
+	int64_t least_ms = now_ms() + LEAST_WAIT_MS;
 	int ready;
 
+	if (until_ms < least_ms)
+		until_ms = least_ms;
 	do {
 		int64_t left = until_ms - now_ms();
 		struct pollfd fd = { sock, POLLIN, 0 };
