@@ -290,6 +290,7 @@ static const struct glance {
 } glances[] = {
 	{ "broker", "sessions", "", " live sessions", PLAIN },
 	{ "broker", "users", "", " users in scope", PLAIN },
+	{ "broker", "keystrokes", "keystrokes ", "", WORD },
 	{ "broker", "unrecorded", "", " logins let in unrecorded", PLAIN },
 	{ "sealer", "sequence", "block ", "", PLAIN },
 	{ "sealer", "spool_bytes", "spool ", "", BYTES },

@@ -20,19 +20,32 @@ void status_init(struct status *s, const char *run)
 	snprintf(s->path, sizeof s->path, "%s/broker/status", run);
 }
 
+/* What becomes of keystrokes, in words. */
+static void describe_sealing(const struct sealing *s, char *out, size_t size)
+{
+	const struct keylist *l = sealing_list(s);
+
+	if (l == NULL)
+		snprintf(out, size, "counted");
+	else
+		snprintf(out, size, "sealed to %zu key%s of list %" PRIu64 "%s%s", l->count, l->count == 1 ? "" : "s", l->number,
+			 l->note[0] != '\0' ? ": " : "", l->note);
+}
+
 static size_t describe(const struct status *s, const struct request_table *t, char *out, size_t size)
 {
-	char boot[ID_TEXT_SIZE], since[CLOCK_TEXT_SIZE];
+	char boot[ID_TEXT_SIZE], since[CLOCK_TEXT_SIZE], keystrokes[256];
 	struct id boot_id = clock_boot_id();
 	id_format(&boot_id, boot);
 	clock_format(s->since_wall_ns, since);
+	describe_sealing(&t->scope->sealing, keystrokes, sizeof keystrokes);
 	int n = snprintf(out, size,
 			 "pid=%d\nboot_id=%s\nsince=%s\nsupervisor=%s\nsessions=%zu\nlogins=%zu\npending=%zu\n"
 			 "served=%" PRIu64 "\nrefused=%" PRIu64 "\nunrecorded=%" PRIu64 "\nusers=%zu\n"
-			 "users_version=%" PRIu64 "\n",
+			 "users_version=%" PRIu64 "\nkeystrokes=%s\n",
 			 (int)getpid(), boot, since, t->control->sock >= 0 ? "yes" : "no", t->sessions->count,
 			 t->logins->count, t->count, t->served, t->refused, t->unrecorded,
-			 t->scope->users.count, t->scope->changes);
+			 t->scope->users.count, t->scope->changes, keystrokes);
 	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 

@@ -13,12 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "format/keylist.h"
-#include "format/meta.h"
-#include "format/sealed.h"
-#include "format/sign.h"
 #include "itm-shell/recorder/flow.h"
-#include "itm-shell/recorder/keystrokes.h"
 #include "itm-shell/recorder/masking.h"
 #include "local/outbox.h"
 #include "local/recording.h"
@@ -425,97 +420,6 @@ static void test_recording_strict_refuses(void **state)
 	wire_free(&w);
 }
 
-/* Metadata that name one auditor, whose key is given. */
-static void name_auditor(struct buffer *meta, struct keyfile_secret *key)
-{
-	struct keylist list = { .number = 1, .from = 1, .until = 2, .count = 1,
-				.auditor = { { .group = "audit", .name = "anna" } } };
-	assert_int_equal(sign_init(), 0);
-	keyfile_new(KEYFILE_AUDITOR, key);
-	keyfile_public(key, &list.auditor[0].key);
-	buffer_init(meta, META_MAX);
-	assert_int_equal(keylist_describe(&list, meta), 0);
-}
-
-/* What an auditor reads in a recording that has not been sent; SEAL events
- * show as | and what can't be read as ?. */
-static void read_typed(const struct recording *r, struct sealed *keys, char *out)
-{
-	struct record_run run;
-	struct record_event e;
-	record_run_init(&run, r->run.data, r->run.len);
-	while (record_run_next(&run, &e, NULL) == 1) {
-		sealed_event(keys, &e);
-		if (e.kind == RECORD_SEAL)
-			*out++ = '|';
-		else if (e.kind == RECORD_IN && e.data == NULL)
-			*out++ = '?';
-		else if (e.kind == RECORD_IN)
-			for (size_t i = 0; i < e.len; i++)
-				*out++ = (char)e.data[i];
-	}
-	*out = '\0';
-}
-
-static void test_keystrokes_are_sealed(void **state)
-{
-	struct id id = id_random();
-	struct keyfile_secret key;
-	struct recording r;
-	struct buffer meta;
-	char text[64], how[16];
-	name_auditor(&meta, &key);
-	struct keystrokes *k = keystrokes_open(&meta, &id);
-	assert_non_null(k);
-	assert_int_equal(meta_get((char *)meta.data, meta.len, "keystrokes", 0, how, sizeof how), 6);
-	assert_string_equal(how, "sealed");
-	assert_int_equal(recording_open(&r, -1, &id, USERS_BEST_EFFORT), 0);
-	assert_true(keystrokes_due_ns(k) == 0);
-	keystrokes_typed(k, &r, 1000 * MS, (const uint8_t *)"secret ", 7);
-	assert_true(keystrokes_due_ns(k) == 6000 * MS);
-	keystrokes_typed(k, &r, 5999 * MS, (const uint8_t *)"word", 4);
-	assert_true(memmem(r.run.data, r.run.len, "secret", 6) == NULL && memmem(r.run.data, r.run.len, "word", 4) == NULL);
-	keystrokes_tick(k, 6000 * MS);
-	assert_true(keystrokes_due_ns(k) == 0);
-	keystrokes_typed(k, &r, 9000 * MS, (const uint8_t *)"next", 4);
-	/* Bytes that were lost: a reader goes on at a new key. */
-	r.losing = true;
-	keystrokes_typed(k, &r, 9001 * MS, (const uint8_t *)"lost", 4);
-	r.losing = false;
-	assert_true(r.lost_bytes == 4);
-	keystrokes_typed(k, &r, 9002 * MS, (const uint8_t *)"end", 3);
-	struct sealed *keys = sealed_new();
-	assert_int_equal(sealed_add(keys, &key), 0);
-	assert_int_equal(sealed_open(keys, &id, meta.data, meta.len, NULL), 0);
-	read_typed(&r, keys, text);
-	assert_string_equal(text, "|secret word|next|end");
-	sealed_free(keys);
-	keystrokes_close(k);
-	recording_close(&r);
-	buffer_free(&meta);
-}
-
-static void test_keystrokes_are_counted_without_auditors(void **state)
-{
-	struct id id = id_random();
-	struct record_run run;
-	struct record_event e;
-	struct recording r;
-	struct buffer meta;
-	char how[16];
-	buffer_init(&meta, META_MAX);
-	assert_null(keystrokes_open(&meta, &id));
-	assert_int_equal(meta_get((char *)meta.data, meta.len, "keystrokes", 0, how, sizeof how), 7);
-	assert_int_equal(recording_open(&r, -1, &id, USERS_BEST_EFFORT), 0);
-	keystrokes_typed(NULL, &r, MS, (const uint8_t *)"ls\r", 3);
-	record_run_init(&run, r.run.data, r.run.len);
-	assert_int_equal(record_run_next(&run, &e, NULL), 1);
-	assert_true(e.kind == RECORD_COUNTED && e.code == 3 << 2);
-	assert_int_equal(record_run_next(&run, &e, NULL), 0);
-	recording_close(&r);
-	buffer_free(&meta);
-}
-
 static void test_flow(void **state)
 {
 	struct wire w = wire_new();
@@ -559,8 +463,6 @@ int main(void)
 		cmocka_unit_test(test_recording_counts_what_it_loses),
 		cmocka_unit_test(test_recording_strict_refuses),
 		cmocka_unit_test(test_recording_strict_awaits_the_first_frame),
-		cmocka_unit_test(test_keystrokes_are_sealed),
-		cmocka_unit_test(test_keystrokes_are_counted_without_auditors),
 		cmocka_unit_test(test_flow),
 	};
 	return cmocka_run_group_tests_name("recorder", tests, NULL, NULL);
