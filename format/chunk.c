@@ -117,7 +117,7 @@ static void decode_header(struct reader *r, struct chunk *c)
 		reader_copy(r, c->salt, CHUNK_SALT_SIZE);
 	if (r->error == 0 && (c->number == 0 || !!(c->flags & CHUNK_FIRST) != (c->number == 1)))
 		reader_fail(r, ITM_EFORMAT, "chunk number does not fit its flags");
-	if (r->error == 0 && (duration > UINT32_MAX || dictionary != 0))
+	if (r->error == 0 && (duration > UINT32_MAX || dictionary > (c->flags & CHUNK_RESET ? CHUNK_DICTIONARY : 0)))
 		reader_fail(r, ITM_EVERSION, "chunk duration or dictionary this program does not know");
 	if (r->error == 0 && c->section_count > CHUNK_SECTIONS_MAX)
 		reader_fail(r, ITM_ELIMIT, "chunk says it has more sections than chunks may");
@@ -177,7 +177,7 @@ void chunk_digest(const struct chunk *c, uint8_t out[HASH_SIZE])
 	p = put_le(p, c->boot_ns, 8);
 	p = put_le(p, (uint64_t)c->wall_ns, 8);
 	p = put_le(p, c->duration_ms, 4);
-	p = put_le(p, c->dictionary, 4);
+	p = put_le(p, 0, 4); /* unused: a chunk may be compressed anew, with another dictionary */
 	p = put_le(p, c->section_count, 1);
 	for (size_t i = 0; i < c->section_count; i++) {
 		p = put_le(p, c->section[i].kind, 1);

@@ -4,8 +4,8 @@
  * Two encodings.  The *canonical header* is what is hashed; digest =
  * SHA-256(0x11 | canonical header):
  *   version u8=1, hash type u8=1 (SHA-256), flags u16, stream id 16, number
- *   u64, last frame u64, boot ns u64, wall ns i64, duration ms u32, dictionary
- *   u32, section count u8; per section: kind u8, plain length u32, hash 32
+ *   u64, last frame u64, boot ns u64, wall ns i64, duration ms u32, 0 u32,
+ *   section count u8; per section: kind u8, plain length u32, hash 32
  * The *stored* form leaves out each hash whose body is there (it is
  * recomputed, so reading is verifying):
  *   form u8 (1 one salt, 2 own salts), flags | section count << 4 u8, stream
@@ -36,6 +36,7 @@ enum {
 	CHUNK_PLAIN_MAX = 256 * 1024,    /* bytes of one section, uncompressed */
 	CHUNK_SECTIONS_MAX = 5,
 	CHUNK_SALT_SIZE = 16,
+	CHUNK_DICTIONARY = 1,            /* dictionary.h, for CTL and OUT */
 };
 
 enum chunk_flag {
@@ -66,7 +67,7 @@ struct chunk {
 	uint64_t boot_ns;
 	int64_t wall_ns;
 	uint32_t duration_ms;
-	uint32_t dictionary;
+	uint32_t dictionary;     /* with RESET: CHUNK_DICTIONARY, or 0; else 0 */
 	bool own_salts;          /* form 2: once a section was dropped */
 	uint8_t salt[CHUNK_SALT_SIZE]; /* form 1 */
 	size_t section_count;

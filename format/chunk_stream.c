@@ -11,6 +11,8 @@
 enum {
 	DOMAIN_SECTION = 0x10,
 	LEVEL = 3,
+	QUIET_LEVEL = 12,                 /* for OUT while chunks are small: an eighth of the speed, no more memory */
+	FLOOD_BYTES = 16 * 1024,          /* of OUT in a chunk that begins anew: speed counts */
 	OUT_WINDOW_LOG = 17,              /* 128 KiB: two full chunks of history */
 	CTL_WINDOW_LOG = 13,
 	RESET_BYTES = 1 << 20,            /* plain bytes after which compression starts over */
@@ -113,16 +115,22 @@ static int add_meta(struct chunk_writer *w, struct chunk *c, const struct buffer
 	return r;
 }
 
-static void maybe_reset(struct chunk_writer *w, struct chunk *c)
+static int maybe_reset(struct chunk_writer *w, struct chunk *c, size_t out_bytes)
 {
 	if (!w->reset && w->since_reset < RESET_BYTES && c->boot_ns - w->reset_boot_ns < RESET_NS)
-		return;
-	compress_reset(w->ctl);
-	compress_reset(w->out);
+		return 0;
+	w->reset = true;
+	int r = compress_begin(w->ctl, LEVEL, COMPRESS_CTL);
+	if (r == 0)
+		r = compress_begin(w->out, out_bytes < FLOOD_BYTES ? QUIET_LEVEL : LEVEL, COMPRESS_OUT);
+	if (r != 0)
+		return r;
 	w->reset = false;
 	w->since_reset = 0;
 	w->reset_boot_ns = c->boot_ns;
 	c->flags |= CHUNK_RESET;
+	c->dictionary = CHUNK_DICTIONARY;
+	return 0;
 }
 
 int chunk_writer_put(struct chunk_writer *w, const struct chunk *info, const struct record_columns *columns,
@@ -136,8 +144,9 @@ int chunk_writer_put(struct chunk_writer *w, const struct chunk *info, const str
 	sign_random(c.salt, sizeof c.salt);
 	if (c.number == 1)
 		c.flags |= CHUNK_FIRST;
-	maybe_reset(w, &c);
-	int r = add_section(w, &c, CHUNK_CTL, &columns->ctl, w->ctl);
+	int r = maybe_reset(w, &c, columns->out.len);
+	if (r == 0)
+		r = add_section(w, &c, CHUNK_CTL, &columns->ctl, w->ctl);
 	if (r == 0)
 		r = add_section(w, &c, CHUNK_OUT, &columns->out, w->out);
 	if (r == 0)
@@ -242,9 +251,10 @@ static void set_cursor(struct record_cursor *cursor, const struct chunk_section 
 static int position(struct chunk_reader *r, const struct chunk *c, struct fault *fault)
 {
 	if (c->flags & CHUNK_RESET) {
-		inflate_reset(r->ctl);
-		inflate_reset(r->out);
-		return 0;
+		int e = inflate_begin(r->ctl, c->dictionary ? COMPRESS_CTL : COMPRESS_NO_DICTIONARY);
+		if (e == 0)
+			e = inflate_begin(r->out, c->dictionary ? COMPRESS_OUT : COMPRESS_NO_DICTIONARY);
+		return e == 0 ? 0 : error_fault(fault, e, 0, "no memory for its dictionary");
 	}
 	if (r->next != c->number || !id_equal(&r->stream, &c->stream))
 		return error_fault(fault, ITM_EINVAL, 0, "needs the chunk before it");
