@@ -258,7 +258,9 @@ int walk_store(struct walk *w, const char *dir)
 	w->evidence = evidence_open(dir, NULL, false, &r);
 	if (w->evidence == NULL)
 		return r;
-	return evidence_segments(w->evidence, each_segment, w);
+	r = evidence_segments(w->evidence, each_segment, w);
+	walk_quarantine(w, dir);
+	return r;
 }
 
 static int spool_unit(struct walk *w, struct walk_host *h, const struct unit *u, uint64_t offset)

@@ -63,6 +63,8 @@ void walk_free(struct walk *w);
 int walk_spool(struct walk *w, const char *dir);
 int walk_store(struct walk *w, const char *dir);
 int walk_file(struct walk *w, const char *path);
+/* Forks that were kept aside; after the store's own units. */
+void walk_quarantine(struct walk *w, const char *dir);
 /* One session of a store: only the blocks it hangs on. */
 int walk_session(struct walk *w, const char *dir, const struct id *stream);
 /* An excerpt file in memory (of a bundle); name is shown in details. */

@@ -109,6 +109,18 @@ static int repeated_block(struct verifier *v, const struct block *b, const char 
 	return verify_broken(v, origin, offset, "block stands twice or out of its place");
 }
 
+void verifier_second_block(struct verifier *v, const struct block *b, const char *origin)
+{
+	struct recent *r = recent_block(v, b->sequence);
+	uint8_t hash[HASH_SIZE];
+
+	block_hash(b, hash);
+	if (r == NULL || memcmp(hash, r->hash, HASH_SIZE) == 0 || v->stopped)
+		return;
+	if (sign_verify(b->header, BLOCK_HEADER_SIZE, r->key, b->signature) == 0)
+		verify_find(v, VERDICT_FORK, "FORK at block %" PRIu64 ": the host signed another one, kept as %.120s", b->sequence, origin);
+}
+
 static void note_genesis(struct verifier *v, const struct block *b, const uint8_t hash[HASH_SIZE])
 {
 	if (v->genesis_count == VERIFY_GENESES_MAX) {

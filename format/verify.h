@@ -63,6 +63,10 @@ void verifier_free(struct verifier *v);
  * TAMPERED or FORK and later units are not looked at).  At most 4096 streams
  * may be open at one time. */
 int verifier_unit(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset);
+/* A block that is not part of the record: FORK when the host signed it under a
+ * number that the record has (one of the newest 65536), else nothing. */
+struct block;
+void verifier_second_block(struct verifier *v, const struct block *b, const char *origin);
 /* A unit or file that could not be decoded at all. */
 void verifier_broken(struct verifier *v, const char *origin, const struct fault *fault);
 /* Spool segment number ends inside a unit that begins at offset: what a crash

@@ -170,6 +170,58 @@ static void damage_in_the_store_is_found(void **state)
 	place_close(&p);
 }
 
+/* The host signs block n of the store a second time: from a copied machine. */
+static void put_second(struct place *p, const struct sign_key *key, const uint8_t head[HASH_SIZE], uint64_t sequence)
+{
+	struct block b = { .flags = BLOCK_HEARTBEAT, .host = p->store.host, .sequence = sequence };
+	struct buffer payload, unit;
+
+	memcpy(b.previous, head, HASH_SIZE);
+	assert_int_equal(block_seal(&b, NULL, key, NULL), 0);
+	buffer_init(&payload, 4096);
+	buffer_init(&unit, 4096);
+	assert_int_equal(block_encode(&payload, &b), 0);
+	assert_int_equal(unit_put(&unit, UNIT_BLOCK, 1, payload.data, payload.len), 0);
+	assert_int_equal(evidence_quarantine(p->store.evidence, &p->store.host, "FORK", unit.data, unit.len), 0);
+	buffer_free(&payload);
+	buffer_free(&unit);
+}
+
+static enum verdict judge_store(const struct place *p)
+{
+	enum verdict worst;
+	struct walk w;
+
+	walk_init(&w);
+	assert_int_equal(walk_store(&w, p->store.store), 0);
+	worst = walk_finish(&w);
+	walk_free(&w);
+	return worst;
+}
+
+/* Only what the host signed counts; others' blocks and rubbish don't. */
+static void forks_in_quarantine_are_told(void **state)
+{
+	uint8_t head[HASH_SIZE];
+	struct sign_key key, other;
+	struct place p;
+
+	place_open(&p);
+	key = p.store.key;
+	memcpy(head, p.store.head, HASH_SIZE);
+	fakestore_session_free(&p.second);
+	fakestore_session(&p.second, 9000, "bob", "pty");
+	fakestore_out(&p.second, 1, "more");
+	fakestore_chunk(&p.store, &p.second, CHUNK_END);
+	sign_keypair(&other);
+	put_second(&p, &other, head, p.store.sequence);
+	assert_int_equal(evidence_quarantine(p.store.evidence, &p.store.host, "rubbish", "xyz", 3), 0);
+	assert_true(judge_store(&p) < VERDICT_FORK);
+	put_second(&p, &key, head, p.store.sequence);
+	assert_int_equal(judge_store(&p), VERDICT_FORK);
+	place_close(&p);
+}
+
 static void unknown_sessions_are_not_there(void **state)
 {
 	struct id other = id_random();
@@ -190,6 +242,7 @@ int main(void)
 		cmocka_unit_test(excerpts_hold_nothing_of_others),
 		cmocka_unit_test(flipped_bits_are_found),
 		cmocka_unit_test(damage_in_the_store_is_found),
+		cmocka_unit_test(forks_in_quarantine_are_told),
 		cmocka_unit_test(unknown_sessions_are_not_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
