@@ -15,6 +15,7 @@ import lab
 import login_tests
 import masking_tests
 import pipe_tests
+import bundle_tests
 import crash_tests
 import custody_tests
 import damage_tests
@@ -27,7 +28,7 @@ import upgrade_tests
 import transfer_tests
 import ways_tests
 
-MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, sealed_tests, ways_tests, crash_tests, events_tests, custody_tests, damage_tests]
+MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, sealed_tests, ways_tests, crash_tests, events_tests, custody_tests, bundle_tests, damage_tests]
 LIMIT_S = 60  # for a test that names none
 
 

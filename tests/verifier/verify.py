@@ -256,7 +256,7 @@ class Verifier:
             kind, one = word & 15, word >> 4 & 1
             code = 1 if one else r.varint()
             time += word >> 5
-            need(kind != 15 and time < 1 << 64 and (one or code != 1), "event is malformed")
+            need(time < 1 << 64 and (one or code != 1), "event is malformed")
             column = COLUMN.get(kind)
             if column and column not in dropped:
                 left[column] = left.get(column, 0) - code

@@ -1,0 +1,76 @@
+"""A session as a bundle for a stranger: what is in it and what not, who vouches, and that it was logged."""
+import glob
+import os
+import re
+
+from lab import LAB, STORE, NewSessions, check, equal, itm, login, run, verify, wait_for
+
+IDENTITY, LOG_KEY = f"{LAB}/host.public", "/etc/itm/keys/log.public"
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def two_sessions(mine, theirs):
+    """Two at one time; gives the first one's id."""
+    with NewSessions("alice") as new:
+        with login("alice") as first, login("bob") as second:
+            second.command(f"echo {theirs[:4]}''{theirs[4:]}", theirs)
+            first.command(f"echo {mine[:4]}''{mine[4:]}", mine)
+            for terminal in (first, second):
+                terminal.type("exit\r")
+                terminal.end()
+    session = new.wait()[0]["session"]
+    wait_for("a sealed session", 15, lambda: verify(session)[0] in (0, 10), 0.3)
+    return session
+
+
+def verified(path, *options):
+    done = run(["itm", "verify", *options, path])
+    return done.returncode, done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
+
+
+def take_identity():
+    """The host's key from its enrolment, as a key file."""
+    entry = glob.glob(f"{STORE}/hosts/*")[0]
+    with open(entry, encoding="utf-8") as f, open(IDENTITY, "w", encoding="utf-8") as key:
+        key.write(f"itm-public-key ed25519 {re.search('identity = ([0-9a-f]{64})', f.read())[1]}\n")
+
+
+def acts():
+    found = ""
+    for path in glob.glob(f"{STORE}/log/acts/*.act"):
+        with open(path, encoding="utf-8") as f:
+            found += f.read()
+    return found
+
+
+def test_a_bundle_is_evidence_for_a_stranger():
+    mine, theirs, path = "minecanary4712", "theircanary4712", f"{LAB}/case.tar"
+    session = two_sessions(mine, theirs)
+    run(["itm", "key", "generate", "officer", f"{LAB}/officer"])
+    itm("export", session, "--format", "bundle", "-o", path, "--reason", "case 4712", "--sign", f"{LAB}/officer.key")
+    check("verb export" in acts() and "case 4712" in acts() and session in acts(), f"not in the log: {acts()!r}")
+    with open(path, "rb") as f:
+        data = f.read()
+    check(mine.encode() in data, "its own text is not in the transcript")
+    check(theirs.encode() not in data, "another session's text is in it")
+    take_identity()
+    keys = ["--identity", IDENTITY, "--log-key", LOG_KEY]
+    want, words = verify(session)
+    code, words = verified(path, *keys, "--explain")
+    equal(code, want, f"verdict of the bundle: {words}")
+    check("What is not proved" in words, words)
+    equal(verified(path)[0], 14, "verdict on the bundle's own keys")
+    equal(verified(path, "--officer", f"{LAB}/officer.pub")[0], want, "verdict on the officer's word")
+    second = run(["/usr/bin/python3", f"{TOP}/tests/verifier/verify.py", *keys, path])
+    equal(second.returncode, want, f"the second verifier: {second.stdout!r} {second.stderr!r}")
+    equal(run(["minisign", "-V", "-p", f"{LAB}/officer.pub", "-m", path]).returncode, 0, "minisign")
+    refused = run(["itm", "export", session, "--format", "bundle", "-o", path])
+    check(refused.returncode != 0 and b"is there already" in refused.stderr, f"{refused.stderr!r}")
+    equal(acts().count("verb export"), 1, "exports in the log")
+    at = data.rindex(b"evidence.itm") - len(data)  # MANIFEST, so step into the record before it
+    with open(path, "r+b") as f:
+        f.seek(at - 4000, os.SEEK_END)
+        byte = f.read(1)[0]
+        f.seek(-1, os.SEEK_CUR)
+        f.write(bytes([byte ^ 1]))
+    equal(verified(path, *keys)[0], 16, "verdict of a damaged bundle")
