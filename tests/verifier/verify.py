@@ -131,7 +131,17 @@ def falsely_cut(rest):
 class Stream:
     def __init__(self):
         self.chunk = self.frame = self.seen = self.next = 0
-        self.ended, self.removals, self.inflate = False, [], {}
+        self.ended, self.removals, self.inflate, self.dictionary = False, [], {}, 0
+
+
+def dictionary_of(kind, found={}):
+    """Dictionary 1 for a kind of section."""
+    name = "dictionary-1-out.zdict" if kind == OUT else "dictionary-1-ctl.zdict"
+    if name not in found:
+        here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "format")
+        with open(os.path.join(here if os.path.isdir(here) else "/usr/share/itm", name), "rb") as f:
+            found[name] = zstandard.ZstdCompressionDict(f.read())
+    return found[name]
 
 
 class Verifier:
@@ -184,7 +194,7 @@ class Verifier:
         form, byte, name = r.number(1), r.number(1), r.take(16)
         flags, count = byte & 15, byte >> 4
         number, last_frame, boot, wall, duration, dictionary = (r.varint() for _ in range(6))
-        need(form in (1, 2) and number and bool(flags & 1) == (number == 1) and duration < 1 << 32 and dictionary == 0
+        need(form in (1, 2) and number and bool(flags & 1) == (number == 1) and duration < 1 << 32 and dictionary <= bool(flags & RESET)
              and count <= 5, "chunk is malformed")
         wall = -(wall + 1 >> 1) if wall & 1 else wall >> 1
         need(boot * 10**6 < 1 << 64 and abs(wall) * 10**6 < 1 << 63, "chunk's time")
@@ -208,7 +218,7 @@ class Verifier:
             self.digests.append(None)
             return
         if flags & RESET:
-            s.inflate = {}
+            s.inflate, s.dictionary = {}, dictionary
         else:
             need(s.next == number, "needs the chunk before it")
         head = struct.pack("<BBH16sQQQqIIB", 1, 1, flags, name, number, last_frame, boot * 10**6, wall * 10**6, duration, 0, count)
@@ -239,8 +249,12 @@ class Verifier:
         if codec == 0:
             return body
         need(codec == 2 or kind in (CTL, OUT), "codec of another kind")
-        fresh = zstandard.ZstdDecompressor(max_window_size=1 << 20).decompressobj
-        z = fresh() if codec == 2 else s.inflate.setdefault(kind, fresh())
+        z = s.inflate.get(kind) if codec == 1 else None
+        if z is None:
+            words = dictionary_of(kind) if codec == 1 and s.dictionary else None
+            z = zstandard.ZstdDecompressor(words, max_window_size=1 << 20).decompressobj()
+        if codec == 1:
+            s.inflate[kind] = z
         try:
             plain = z.decompress(body)
         except zstandard.ZstdError as error:
