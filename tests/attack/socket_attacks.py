@@ -121,24 +121,6 @@ def many_stubs(target):
     return delayed_by(target, lambda: stopped_stubs(target, 100)) if target.name == "itm" else Outcome(NOT_APPLICABLE)
 
 
-@attack("100 stubs of his own, stopped half-way and let go later: does one start a shell unrecorded?")
-def resumed_stubs(target):
-    if target.name != "itm":
-        return Outcome(NOT_APPLICABLE)
-    processes = [target.as_user([stub(), "-c", ":"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                stderr=subprocess.PIPE) for _ in range(100)]
-    for p in processes:
-        p.send_signal(signal.SIGSTOP)
-    time.sleep(1.5)
-    words = []
-    for p in processes:
-        p.send_signal(signal.SIGCONT)
-    for p in processes:
-        words.append(p.communicate(timeout=20)[1])
-    free = sum(b"not recorded" in w for w in words)
-    return Outcome(SUCCEEDED, f"{free} of 100") if free else Outcome(REFUSED)
-
-
 @attack("300 loops that start stubs of his own, then three logins: are they still recorded?")
 def stub_loops(target):
     if target.name != "itm":
