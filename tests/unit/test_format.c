@@ -168,6 +168,7 @@ static void chunks_round_trip(void **state)
 		assert_int_equal(record_cursor_next(&cursor, &e, NULL), 1);
 		assert_true(e.kind == RECORD_RESIZE && e.code == n && e.time_ms == n + 2);
 		assert_int_equal(record_cursor_next(&cursor, &e, NULL), 0);
+		assert_int_equal(c.dictionary, c.flags & CHUNK_RESET ? CHUNK_DICTIONARY : 0);
 		if (c.flags & CHUNK_RESET && ++resets == 2)
 			late = chunk_reader_new();
 		if (late != NULL)
@@ -176,6 +177,15 @@ static void chunks_round_trip(void **state)
 			struct chunk_reader *fresh = chunk_reader_new();
 			assert_int_equal(chunk_reader_next(fresh, b.data, b.len, &c, NULL, read, NULL), ITM_EINVAL);
 			chunk_reader_free(fresh);
+			/* Which dictionary is said where compression begins, only there. */
+			assert_int_equal(c.dictionary, 0);
+			struct chunk other = c;
+			struct buffer said;
+			buffer_init(&said, UNIT_PAYLOAD_MAX);
+			other.dictionary = CHUNK_DICTIONARY;
+			assert_int_equal(chunk_encode(&said, &other), 0);
+			assert_int_equal(chunk_decode(said.data, said.len, &other, NULL), ITM_EVERSION);
+			buffer_free(&said);
 		}
 	}
 	assert_true(resets >= 2);
@@ -184,6 +194,36 @@ static void chunks_round_trip(void **state)
 	chunk_writer_free(w);
 	chunk_reader_free(r);
 	chunk_reader_free(late);
+}
+
+/* Without its dictionary a chunk of everyday output is not readable. */
+static void chunks_need_their_dictionary(void **state)
+{
+	static const char text[] = "drwxr-xr-x 2 root root 4096 \r\n-rw-r--r-- 1 root root lrwxrwxrwx 1 root root";
+	struct id stream = id_random();
+	struct chunk_writer *w = chunk_writer_new(&stream, 1);
+	struct chunk_reader *r = chunk_reader_new();
+	struct record_event out = { .kind = RECORD_OUT, .data = (const uint8_t *)text, .len = sizeof text - 1 };
+	struct chunk info = { .last_frame = 1 }, c;
+	struct record_columns columns;
+	struct buffer b, said;
+	uint8_t made[HASH_SIZE], read[HASH_SIZE];
+
+	record_columns_init(&columns, CHUNK_PLAIN_MAX);
+	buffer_init(&b, UNIT_PAYLOAD_MAX);
+	buffer_init(&said, UNIT_PAYLOAD_MAX);
+	assert_int_equal(record_columns_put(&columns, &out), 0);
+	assert_int_equal(chunk_writer_put(w, &info, &columns, &b, made), 0);
+	assert_int_equal(chunk_reader_next(r, b.data, b.len, &c, NULL, read, NULL), 0);
+	assert_memory_equal(made, read, HASH_SIZE);
+	c.dictionary = 0;
+	assert_int_equal(chunk_encode(&said, &c), 0);
+	assert_int_not_equal(chunk_reader_next(r, said.data, said.len, &c, NULL, read, NULL), 0);
+	buffer_free(&b);
+	buffer_free(&said);
+	record_columns_free(&columns);
+	chunk_writer_free(w);
+	chunk_reader_free(r);
 }
 
 static void chunks_refuse_truncation_and_lies(void **state)
@@ -346,7 +386,8 @@ int main(void)
 		cmocka_unit_test(runs_round_trip), cmocka_unit_test(runs_refuse), cmocka_unit_test(meta_round_trip),
 		cmocka_unit_test(units_refuse_damage), cmocka_unit_test(segment_header_refuses_every_bit),
 		cmocka_unit_test(frames_refuse_truncation), cmocka_unit_test(chunks_round_trip),
-		cmocka_unit_test(chunks_refuse_truncation_and_lies), cmocka_unit_test(chunk_drops_a_section), cmocka_unit_test(blocks_in_short), cmocka_unit_test(inflate_refuses_lying_lengths),
+		cmocka_unit_test(chunks_refuse_truncation_and_lies), cmocka_unit_test(chunk_drops_a_section), cmocka_unit_test(blocks_in_short),
+		cmocka_unit_test(chunks_need_their_dictionary), cmocka_unit_test(inflate_refuses_lying_lengths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
