@@ -56,7 +56,7 @@ static void print_proved(const struct verify_result *r, bool one_session)
 	if (one_session)
 		printf("  - The session is judged from its first chunk on; other sessions of the host are not.\n");
 	if (r->receipts > 0)
-		printf("  - The server's log key vouches for %" PRIu64 " of them: the server had them when it says.\n", r->receipts);
+		printf("  - The server's log proves that it holds %" PRIu64 " of them, and so all that stand before: it had them when it says.\n", r->receipts);
 }
 
 static void print_broken(const struct verify_result *r)
@@ -103,9 +103,8 @@ static void print_keys(const struct walk_host *h, const struct explain_keys *key
 
 static void print_unproved(const struct verify_result *r, const struct walk *w)
 {
-	if (r->receipts == 0 || r->verdict >= VERDICT_UNANCHORED)
-		printf("  - That the server's log holds it%s. Whoever ruled the host could still exchange what the log never had.\n",
-		       r->receipts > 0 ? " (its receipts are its own word, without a proof)" : "");
+	if (r->receipts == 0 || r->verdict == VERDICT_UNANCHORED)
+		printf("  - That the server's log holds all of it. Whoever ruled the host could still exchange what the log never had.\n");
 	if (r->verdict == VERDICT_OPEN_TAIL)
 		printf("  - What came after the end that is here. A tail that never left the host looks like a power cut.\n");
 	if (r->lost_bytes > 0 || r->verdict == VERDICT_GAP)

@@ -84,7 +84,7 @@ static void look_up(struct walk *w, struct walk_host *h, struct verify_trust *tr
 	}
 }
 
-static struct walk_host *host_of(struct walk *w, const struct id *id)
+struct walk_host *walk_host(struct walk *w, const struct id *id)
 {
 	struct verify_trust trust;
 	struct walk_host *h;
@@ -162,7 +162,7 @@ static int give(struct walk *w, const struct id *host, const struct unit *u, uin
 		drop_held(w);
 		return 0;
 	}
-	h = host_of(w, host);
+	h = walk_host(w, host);
 	if (h == NULL)
 		return ITM_ENOMEM;
 	release_held(w, h->verifier);
@@ -190,7 +190,7 @@ static int store_unit(struct walk *w, const struct unit *u, uint64_t offset)
 	case UNIT_COUNTERSIGN:
 		r = receipt_decode(u->payload, u->len, &receipt, &fault);
 		if (r == 0)
-			return give(w, &receipt.host, u, offset);
+			return give(w, &receipt.record.host, u, offset);
 		break;
 	case UNIT_REMOVAL:
 		r = removal_decode(u->payload, u->len, &removal, &fault);
@@ -259,6 +259,8 @@ int walk_store(struct walk *w, const char *dir)
 	if (w->evidence == NULL)
 		return r;
 	r = evidence_segments(w->evidence, each_segment, w);
+	if (r == 0)
+		r = walk_log(w, dir);
 	walk_quarantine(w, dir);
 	return r;
 }
@@ -399,7 +401,7 @@ int walk_spool(struct walk *w, const char *dir)
 	r = spool_owner(w, dir, &owner);
 	if (r == ITM_ENOENT || r == ITM_ESYS)
 		return r;
-	h = host_of(w, &owner);
+	h = walk_host(w, &owner);
 	reader = spool_reader_new(dir);
 	if (h == NULL || reader == NULL) {
 		spool_reader_free(reader);
@@ -412,7 +414,7 @@ int walk_spool(struct walk *w, const char *dir)
 
 static int spool_file(struct walk *w, struct segment_reader *reader, const char *path)
 {
-	struct walk_host *h = host_of(w, &segment_reader_header(reader)->owner);
+	struct walk_host *h = walk_host(w, &segment_reader_header(reader)->owner);
 	uint64_t number = segment_reader_header(reader)->number, offset;
 	struct fault fault = { .reason = "cannot be read" };
 	struct unit u;

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/id.h"
+#include "format/note.h"
 #include "format/verify.h"
 #include "store/evidence.h"
 
@@ -36,6 +37,7 @@ struct walk {
 	bool unsigned_yet;               /* the stream is in the provisional tail alone: no signed chunk of it is missed */
 	bool excerpt;                    /* an excerpt for this stream alone */
 	struct id stream, host;
+	const struct note_key *witness;  /* a store's log must be cosigned by it; NULL = not asked */
 	void (*progress)(void *context, const char *origin, uint64_t units);
 	void *context;
 
@@ -74,6 +76,13 @@ int walk_excerpt(struct walk *w, const char *name, const void *data, size_t len)
 void walk_flaw(struct walk *w, const char *path, uint64_t offset, const char *reason);
 /* Nobody we trust vouches for the keys in use: UNATTESTED at best. */
 void walk_doubt(struct walk *w, const char *reason);
+
+/* The central log below a store, after its segments (walklog.c): nothing
+ * without a trusted log key. */
+int walk_log(struct walk *w, const char *store);
+
+/* For walklog.c: the verifier of a host, NULL out of memory. */
+struct walk_host *walk_host(struct walk *w, const struct id *id);
 
 /* Close all verifiers and return the worst verdict. */
 enum verdict walk_finish(struct walk *w);

@@ -24,6 +24,11 @@ void sign_keypair(struct sign_key *out)
 	crypto_sign_keypair(out->public_key, out->secret);
 }
 
+void sign_keypair_of(const uint8_t seed[32], struct sign_key *out)
+{
+	crypto_sign_seed_keypair(out->public_key, out->secret, seed);
+}
+
 void sign_detached(const void *data, size_t len, const struct sign_key *key, uint8_t out[SIGN_SIZE])
 {
 	crypto_sign_detached(out, NULL, data, len, key->secret);

@@ -15,6 +15,7 @@ struct sign_key {
 /* Call once at start of a program; 0 or ITM_ECRYPTO. */
 int sign_init(void);
 void sign_keypair(struct sign_key *out);
+void sign_keypair_of(const uint8_t seed[32], struct sign_key *out); /* the seed is the first half of the secret */
 void sign_detached(const void *data, size_t len, const struct sign_key *key, uint8_t out[SIGN_SIZE]);
 /* 0 or ITM_ECRYPTO. */
 int sign_verify(const void *data, size_t len, const uint8_t key[SIGN_PUBLIC_SIZE], const uint8_t signature[SIGN_SIZE]);

@@ -163,9 +163,8 @@ static void first_block(struct verifier *v, const struct block *b)
 {
 	v->result.host = b->host;
 	v->result.first_sequence = b->sequence;
-	if (b->sequence != 1 && !(v->excerpt && (b->flags & BLOCK_GENESIS)))
-		verify_find(v, VERDICT_UNATTESTED, "the record begins at block %" PRIu64 ", not at the host's first", b->sequence);
-	else if (!v->trust.has_identity)
+	v->begins_late = b->sequence != 1 && !(v->excerpt && (b->flags & BLOCK_GENESIS));
+	if (!v->begins_late && !v->trust.has_identity)
 		verify_find(v, VERDICT_UNATTESTED, "no enrolled identity key was given to check the host against");
 }
 
@@ -212,6 +211,8 @@ static void accept_block(struct verifier *v, const struct block *b, const uint8_
 	v->last_flags = b->flags;
 	v->digest_count = 0;
 	v->digests_whole = true;
+	if (v->watched_pending)
+		v->watched_sequence = b->sequence;
 	v->watched_pending = false;
 }
 
@@ -277,31 +278,50 @@ static int take_block(struct verifier *v, const struct unit *u, const char *orig
 	return 0;
 }
 
+static int take_record(struct verifier *v, const struct receipt_record *r, const char *origin)
+{
+	struct recent *known = recent_block(v, r->sequence);
+	if (v->result.blocks > 0 && !id_equal(&r->host, &v->result.host))
+		return verify_broken(v, origin, 0, "receipt is for another host");
+	if (known != NULL && memcmp(known->hash, r->block_hash, HASH_SIZE) != 0)
+		return verify_broken(v, origin, 0, "the log holds another block of this number");
+	v->result.receipts++;
+	if (r->sequence > v->logged_sequence)
+		v->logged_sequence = r->sequence;
+	if (known != NULL && r->sequence > v->anchored_sequence)
+		v->anchored_sequence = r->sequence;
+	for (size_t i = 0; r->type == RECEIPT_GENESIS && i < v->genesis_count; i++)
+		if (memcmp(v->genesis[i].hash, r->block_hash, HASH_SIZE) == 0)
+			v->genesis[i].attested = true;
+	return 0;
+}
+
+int verifier_logged(struct verifier *v, const struct receipt_record *r, const char *origin)
+{
+	if (v->stopped || r->type == RECEIPT_ACT)
+		return 0;
+	if (r->sequence < v->result.first_sequence)
+		verify_find(v, VERDICT_TAMPERED, "TAMPERED: the log has block %" PRIu64 ", the record begins at %" PRIu64,
+			    r->sequence, v->result.first_sequence);
+	return take_record(v, r, origin);
+}
+
 static int take_receipt(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
 {
 	struct receipt receipt;
 	struct fault fault;
+	const char *why;
 	int r = receipt_decode(u->payload, u->len, &receipt, &fault);
 	if (r != 0)
 		return verify_broken(v, origin, offset + UNIT_HEADER_SIZE + fault.offset, fault.reason);
 	if (!v->trust.has_log)
 		return 0;
 	if (receipt_check(&receipt, v->trust.log) != 0)
-		return verify_broken(v, origin, offset, "receipt is not signed by the trusted log key");
-	if (v->result.blocks > 0 && !id_equal(&receipt.host, &v->result.host))
-		return verify_broken(v, origin, offset, "receipt is for another host");
-	struct recent *known = recent_block(v, receipt.sequence);
-	if (known != NULL && memcmp(known->hash, receipt.block_hash, HASH_SIZE) != 0)
-		return verify_broken(v, origin, offset, "the server holds another block of this number");
-	v->result.receipts++;
-	if (receipt.sequence > v->receipt_sequence)
-		v->receipt_sequence = receipt.sequence;
-	if (receipt.type != RECEIPT_GENESIS)
-		return 0;
-	for (size_t i = 0; i < v->genesis_count; i++)
-		if (memcmp(v->genesis[i].hash, receipt.block_hash, HASH_SIZE) == 0)
-			v->genesis[i].attested = true;
-	return 0;
+		return verify_broken(v, origin, offset, "receipt does not prove its block under the trusted log key");
+	/* A receipt between two may be missing; then the proof begins elsewhere. */
+	if (receipt_follow(&receipt, &v->seen, &why) == ITM_ECRYPTO)
+		return verify_broken(v, origin, offset, why);
+	return take_record(v, &receipt.record, origin);
 }
 
 /* A later declaration of bytes that a crash left torn: segment, offset, length. */
@@ -378,6 +398,40 @@ static void judge_torn(struct verifier *v)
 			     v->torn[i].segment, v->torn[i].offset);
 }
 
+/* What the log has, against what is here. */
+static void judge_log(struct verifier *v)
+{
+	const struct verify_result *r = &v->result;
+	if (v->logged_sequence > r->last_sequence && !v->stopped)
+		verify_find(v, VERDICT_TAMPERED, "TAMPERED: the server has block %" PRIu64 ", the record ends at %" PRIu64,
+			    v->logged_sequence, r->last_sequence);
+	if (v->begins_late && v->anchored_sequence == 0)
+		verify_find(v, VERDICT_UNATTESTED, "the record begins at block %" PRIu64 ", not at the host's first, and no "
+			    "receipt vouches for it", r->first_sequence);
+	uint64_t needed = v->watching && v->watched_sequence != 0 ? v->watched_sequence : r->last_sequence;
+	if (v->anchored_sequence >= needed && needed != 0)
+		return;
+	if (!v->trust.has_log)
+		verify_find(v, VERDICT_UNANCHORED, "whole and signed to block %" PRIu64 "; no log key was given to check receipts against",
+			    r->last_sequence);
+	else if (v->anchored_sequence == 0)
+		verify_find(v, VERDICT_UNANCHORED, "whole and signed to block %" PRIu64 "; not anchored in a central log", r->last_sequence);
+	else
+		verify_find(v, VERDICT_UNANCHORED, "whole and signed to block %" PRIu64 "; the central log has it to block %" PRIu64
+			    " so far", r->last_sequence, v->anchored_sequence);
+}
+
+static void judge_worth(struct verifier *v)
+{
+	if (v->result.verdict != VERDICT_OK)
+		return;
+	int n = snprintf(v->result.detail, sizeof v->result.detail, "whole, signed, and in the central log to block %" PRIu64,
+			 v->anchored_sequence);
+	if (v->begins_late && n > 0 && (size_t)n < sizeof v->result.detail)
+		snprintf(v->result.detail + n, sizeof v->result.detail - (size_t)n, "; blocks before %" PRIu64 " are not here",
+			 v->result.first_sequence);
+}
+
 void verifier_finish(struct verifier *v, struct verify_result *out)
 {
 	for (size_t i = 0; i < v->genesis_count; i++)
@@ -386,9 +440,6 @@ void verifier_finish(struct verifier *v, struct verify_result *out)
 		else
 			verify_find(v, VERDICT_UNATTESTED, "the new chain at block %" PRIu64 " was never countersigned by the server",
 			     v->genesis[i].sequence);
-	if (v->receipt_sequence > v->result.last_sequence && !v->stopped)
-		verify_find(v, VERDICT_TAMPERED, "TAMPERED: the server has block %" PRIu64 ", the record ends at %" PRIu64,
-		     v->receipt_sequence, v->result.last_sequence);
 	judge_torn(v);
 	verify_streams_judge(v);
 	v->result.closed = v->last_flags & BLOCK_CLOSE;
@@ -398,7 +449,8 @@ void verifier_finish(struct verifier *v, struct verify_result *out)
 		verify_find(v, VERDICT_OPEN_TAIL, "chunks after block %" PRIu64 " are not signed yet", v->result.last_sequence);
 	if (v->result.blocks == 0)
 		verify_find(v, VERDICT_OPEN_TAIL, "there is no signed block");
-	verify_find(v, VERDICT_UNANCHORED, "whole and signed to block %" PRIu64 "; not anchored in a central log", v->result.last_sequence);
+	judge_log(v);
+	judge_worth(v);
 	v->result.geneses = v->genesis_count;
 	*out = v->result;
 }

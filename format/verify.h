@@ -67,6 +67,10 @@ int verifier_unit(struct verifier *v, const struct unit *u, const char *origin, 
  * number that the record has (one of the newest 65536), else nothing. */
 struct block;
 void verifier_second_block(struct verifier *v, const struct block *b, const char *origin);
+/* A leaf of the central log that the caller has verified as a whole under the
+ * trusted log key; after the units it speaks of. */
+struct receipt_record;
+int verifier_logged(struct verifier *v, const struct receipt_record *r, const char *origin);
 /* A unit or file that could not be decoded at all. */
 void verifier_broken(struct verifier *v, const char *origin, const struct fault *fault);
 /* Spool segment number ends inside a unit that begins at offset: what a crash

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "format/block.h"
+#include "format/receipt.h"
 
 enum {
 	VERIFY_STREAMS_MAX = 4096,      /* open at one time */
@@ -39,7 +40,11 @@ struct verifier {
 	size_t genesis_count;
 	struct torn torn[VERIFY_TORN_MAX];
 	size_t torn_count;
-	uint64_t receipt_sequence;     /* highest a trusted receipt names */
+	uint64_t logged_sequence;      /* highest the trusted log names */
+	uint64_t anchored_sequence;    /* highest of them that is here: it vouches for all before it */
+	uint64_t watched_sequence;     /* the block of the watched stream's last chunk */
+	bool begins_late;              /* the record's first block is not number 1 */
+	struct receipt_seen seen;      /* the log by the receipts so far */
 	uint16_t last_flags;
 	struct id boot_id;             /* of the last block */
 	int64_t wall_ns;

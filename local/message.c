@@ -14,7 +14,7 @@ static bool known_type(int type)
 	case MESSAGE_HANGUP: case MESSAGE_SUSPEND: case MESSAGE_RESUME: case MESSAGE_ENDED:
 	case MESSAGE_ASK_PROGRAM: case MESSAGE_PROGRAM:
 	case MESSAGE_FRAME: case MESSAGE_ACK: case MESSAGE_RESUME_FROM: case MESSAGE_DURABLE:
-	case MESSAGE_RECEIPTS:
+	case MESSAGE_RECEIPTS: case MESSAGE_LOG:
 		return true;
 	}
 	return false;
@@ -271,7 +271,7 @@ static bool carries_numbers(enum message_type type)
 	switch (type) {
 	case MESSAGE_KNOCK: case MESSAGE_TRY: case MESSAGE_RESIZED: case MESSAGE_EXITED: case MESSAGE_DRAINED:
 	case MESSAGE_HANGUP: case MESSAGE_SUSPEND: case MESSAGE_RESUME: case MESSAGE_ACK:
-	case MESSAGE_RESUME_FROM: case MESSAGE_DURABLE: case MESSAGE_ASK_PROGRAM:
+	case MESSAGE_RESUME_FROM: case MESSAGE_DURABLE: case MESSAGE_LOG: case MESSAGE_ASK_PROGRAM:
 		return true;
 	default:
 		return false;

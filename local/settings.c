@@ -23,6 +23,7 @@ static const struct config_key agent_keys[] = {
 	LIST(settings_agent, pipe_metadata),
 	TEXT(settings_agent, server),
 	TEXT(settings_agent, spool),
+	{ "spool_keep", CONFIG_SIZE, offsetof(struct settings_agent, spool_keep), 0, 0, 1ULL << 40, NULL },
 	TEXT(settings_agent, nss_users),
 	TEXT(settings_agent, run),
 	TEXT(settings_agent, identity_key),
@@ -51,6 +52,7 @@ static const struct config_key server_keys[] = {
 	TEXT(settings_server, tls_key),
 	TEXT(settings_server, tls_cert),
 	TEXT(settings_server, tls_ca),
+	{ "checkpoint_interval", CONFIG_DURATION, offsetof(struct settings_server, checkpoint_interval_ms), 0, 100, 60000, NULL },
 	{ "segment_size", CONFIG_SIZE, offsetof(struct settings_server, segment_size), 0, 4 << 20, 1 << 30, NULL },
 	/* At least a day: "retention = 90" would be seconds, and the end of the store. */
 	{ "retention", CONFIG_DURATION, offsetof(struct settings_server, retention_ms), 0, 86400000, 0, NULL },
@@ -76,6 +78,7 @@ static const struct settings_agent agent_defaults = {
 	.officer_key = PATHS_OFFICER,
 	.block_interval_ms = 5000,
 	.heartbeat_ms = 30000,
+	.spool_keep = 64 << 20,
 };
 
 static const struct settings_server server_defaults = {
@@ -90,6 +93,7 @@ static const struct settings_server server_defaults = {
 	.tls_cert = KEYS "/server-tls.crt",
 	.tls_ca = KEYS "/ca.crt",
 	.segment_size = 64 << 20,
+	.checkpoint_interval_ms = 1000,
 };
 
 int settings_read_agent(const char *path, struct settings_agent *out, char error[CONFIG_ERROR_SIZE])

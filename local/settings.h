@@ -30,6 +30,7 @@ struct settings_agent {
 	char officer_key[256];        /* public key that signs it, pinned */
 	uint64_t block_interval_ms;   /* 1000..10000 */
 	uint64_t heartbeat_ms;
+	uint64_t spool_keep;          /* bytes of the newest spool segments that stay although the server has them */
 };
 struct settings_server {
 	char listen[256];             /* host:port */
@@ -42,6 +43,7 @@ struct settings_server {
 	uint64_t retention_ms;        /* sessions older than this are removed; 0 = never */
 	char custody_group[64];       /* may redact, delete and hold; "" = root only */
 	char approval[256];           /* acts that need a second person: redact delete release */
+	uint64_t checkpoint_interval_ms; /* of the central log; 100..60000 */
 };
 /* Fill in the defaults, then read path over them.  A missing file leaves the
  * defaults (0).  Errors as config_read. */

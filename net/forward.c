@@ -23,7 +23,8 @@ int forward_put_hello(struct buffer *b, const struct forward_hello *m)
 	struct buffer p;
 	buffer_init(&p, 64);
 	buffer_put_u16(&p, m->version);
-	int rc = buffer_put_u64(&p, m->last_sequence);
+	buffer_put_u64(&p, m->last_sequence);
+	int rc = buffer_put_u64(&p, m->log_size);
 	if (rc == 0)
 		rc = forward_put(b, FORWARD_HELLO, p.data, p.len);
 	buffer_free(&p);
@@ -95,7 +96,8 @@ int forward_hello(const struct forward_message *m, struct forward_hello *out, st
 		return rc;
 	struct reader r;
 	reader_init(&r, m->payload, m->len);
-	struct forward_hello hello = { .version = reader_u16(&r), .last_sequence = reader_u64(&r) };
+	struct forward_hello hello = { .version = reader_u16(&r), .last_sequence = reader_u64(&r),
+				       .log_size = reader_u64(&r) };
 	reader_end(&r);
 	rc = reader_result(&r, fault);
 	if (rc == 0)

@@ -15,7 +15,7 @@ enum { FORWARD_MAX = 8 << 20, FORWARD_VERSION = 1, FORWARD_PORT = 7443 };
 
 /* Never reused. */
 enum forward_type {
-	FORWARD_HELLO = 1,    /* host: u16 version, u64 last block on disk */
+	FORWARD_HELLO = 1,    /* host: u16 version, u64 last block on disk, u64 leaves of the log last seen */
 	FORWARD_WELCOME = 2,  /* server: u16 version, u64 last stored sequence, its block hash 32, server id 16 */
 	FORWARD_TAIL = 3,     /* host: a frame payload; not evidence, never acknowledged */
 	FORWARD_GROUP = 4,    /* host: units CHUNK*, BLOCK: everything of one block */
@@ -25,7 +25,7 @@ enum forward_type {
 	FORWARD_PING = 8, FORWARD_PONG = 9,
 };
 
-struct forward_hello { uint16_t version; uint64_t last_sequence; };
+struct forward_hello { uint16_t version; uint64_t last_sequence, log_size; };
 struct forward_welcome { uint16_t version; uint64_t last_sequence; uint8_t last_hash[HASH_SIZE]; struct id server; };
 struct forward_error { uint16_t code; char text[256]; };
 enum forward_error_code { FORWARD_E_VERSION = 1, FORWARD_E_UNKNOWN_HOST = 2, FORWARD_E_REVOKED = 3, FORWARD_E_FORMAT = 4,

@@ -34,8 +34,7 @@ static const char *const evidence_schema[] = {
 	"CREATE TABLE leaving(number INTEGER PRIMARY KEY, since_ms INTEGER NOT NULL);"
 	"CREATE TABLE block(host BLOB NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL,"
 	" segment INTEGER NOT NULL, first_offset INTEGER NOT NULL, offset INTEGER NOT NULL, len INTEGER NOT NULL,"
-	" receipt_offset INTEGER NOT NULL, receipt_len INTEGER NOT NULL,"
-	" countersign_offset INTEGER NOT NULL, countersign_len INTEGER NOT NULL,"
+	" leaf INTEGER NOT NULL, genesis_leaf INTEGER, nonce BLOB,"
 	" flags INTEGER NOT NULL, wall_ns INTEGER NOT NULL, boot_ns INTEGER NOT NULL,"
 	" received_wall_ns INTEGER NOT NULL, chunks INTEGER NOT NULL,"
 	" PRIMARY KEY(host, sequence)) WITHOUT ROWID;"
@@ -48,7 +47,7 @@ static const char *const evidence_schema[] = {
 	" flags INTEGER NOT NULL, shadow INTEGER NOT NULL);"
 	"CREATE UNIQUE INDEX chunk_stream ON chunk(stream, number) WHERE shadow = 0;"
 	"CREATE TABLE leaf(number INTEGER PRIMARY KEY, record BLOB NOT NULL);"
-	"CREATE TABLE act(leaf INTEGER PRIMARY KEY, hash BLOB NOT NULL);"
+	"CREATE TABLE act(leaf INTEGER PRIMARY KEY, hash BLOB NOT NULL, wall_ns INTEGER NOT NULL);"
 	"CREATE INDEX chunk_segment ON chunk(segment);"
 	"CREATE INDEX block_segment ON block(segment);"
 	"CREATE TABLE removal(row INTEGER PRIMARY KEY AUTOINCREMENT, wall_ns INTEGER NOT NULL, host BLOB NOT NULL,"
@@ -77,10 +76,9 @@ static const char *const evidence_text[EVIDENCE_Q_COUNT] = {
 	[EVIDENCE_Q_HOST_SEEN] = "UPDATE host SET last_seen = ?2 WHERE id = ?1",
 	[EVIDENCE_Q_HOST_CHAIN] = "UPDATE host SET last_sequence = ?2, last_hash = ?3, next_key = ?4, last_seen = ?5"
 		" WHERE id = ?1",
-	[EVIDENCE_Q_BLOCK_GET] = "SELECT hash, segment, receipt_offset, receipt_len, countersign_offset,"
-		" countersign_len FROM block WHERE host = ?1 AND sequence = ?2",
+	[EVIDENCE_Q_BLOCK_GET] = "SELECT hash, leaf, genesis_leaf, nonce, received_wall_ns FROM block WHERE host = ?1 AND sequence = ?2",
 	[EVIDENCE_Q_BLOCK_ADD] = "INSERT INTO block VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-		" ?14, ?15, ?16)",
+		" ?14, ?15)",
 	[EVIDENCE_Q_CHUNK_ADD] = "INSERT INTO chunk(host, stream, number, last_frame, sequence, segment, offset, len,"
 		" boot_ns, wall_ns, duration_ms, flags, shadow) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
 		" ?12, ?13)",
@@ -92,8 +90,9 @@ static const char *const evidence_text[EVIDENCE_Q_COUNT] = {
 	[EVIDENCE_Q_SEGMENT_PUT] = "INSERT INTO segment VALUES(?1, ?2, ?1) ON CONFLICT(number) DO UPDATE SET committed = ?2",
 	[EVIDENCE_Q_SEGMENT_GET] = "SELECT committed FROM segment WHERE number = ?1",
 	[EVIDENCE_Q_LEAF_NEXT] = "SELECT coalesce(max(number), -1) + 1 FROM leaf",
+	[EVIDENCE_Q_LEAF_DONE] = "DELETE FROM leaf WHERE number < ?1",
 	[EVIDENCE_Q_LEAF_ADD] = "INSERT INTO leaf(number, record) VALUES(?1, ?2)",
-	[EVIDENCE_Q_ACT_ADD] = "INSERT INTO act(leaf, hash) VALUES(?1, ?2)",
+	[EVIDENCE_Q_ACT_ADD] = "INSERT INTO act(leaf, hash, wall_ns) VALUES(?1, ?2, ?3)",
 	[EVIDENCE_Q_EVENT_ADD] = "INSERT INTO event(wall_ns, host, kind, detail) VALUES(?1, ?2, ?3, ?4)",
 };
 

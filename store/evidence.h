@@ -2,7 +2,7 @@
  * provisional tail, and evidence.db (SQLite) with where everything is.  One
  * writer (itm-ingestd), any readers.
  *
- * store/segments/<16 hex>.itm    64 MiB each: groups chunk*, block, receipt
+ * store/segments/<16 hex>.itm    64 MiB each: groups chunk*, block
  * store/tail/<host>/<stream>     frames not yet in a chunk (not evidence)
  * store/quarantine/              second blocks of a number, broken input
  * store/log/                     the central log: tiles, checkpoint, acts (log.h)
@@ -26,6 +26,7 @@
 #include "format/block.h"
 #include "format/chunk.h"
 #include "format/frame.h"
+#include "format/receipt.h"
 #include "format/sign.h"
 #include "format/unit.h"
 
@@ -77,14 +78,14 @@ struct evidence_chunk {
 	uint16_t flags;
 };
 
-/* Store one verified group: the chunk units' payloads in order and the block,
- * plus the receipt; fsync, then one transaction.  Exactly once by (host,
+/* Store one verified group: the chunk units' payloads in order and the block;
+ * fsync, then one transaction with the block's leaf, and a GENESIS' second
+ * one, in the queue of the central log.  Exactly once by (host,
  * sequence): the same block again is 0 and changes nothing; another block with
  * the number is ITM_EBUSY (it goes to quarantine by evidence_quarantine). */
 struct evidence_piece { const uint8_t *data; size_t len; };
 int evidence_put(struct evidence *e, const struct block *block, const struct evidence_piece *chunks,
-		 const struct chunk *decoded, size_t count, const struct evidence_piece *block_payload,
-		 const struct evidence_piece *receipt_payload, const struct evidence_piece *countersign_payload);
+		 const struct chunk *decoded, size_t count, const struct evidence_piece *block_payload);
 int evidence_quarantine(struct evidence *e, const struct id *host, const char *why, const void *data, size_t len);
 /* Append a frame to its stream's tail; frames already in a chunk are ignored. */
 int evidence_tail_put(struct evidence *e, const struct id *host, const struct frame *f, const void *payload, size_t len);
@@ -117,15 +118,30 @@ int evidence_segments(struct evidence *e, int (*each)(void *context, const struc
 typedef int evidence_each_unit(void *context, const struct unit *u, const char *place, uint64_t offset);
 int evidence_lineage(struct evidence *e, const struct id *stream, evidence_each_unit *each, void *context);
 
-/* The receipt stored with a block (to be sent again); ITM_ENOENT: no such
- * block of that hash.  countersign is left empty when there is none. */
+/* The receipt of a block by the log's checkpoint as it is now, and that of a
+ * GENESIS' countersignature.  ITM_ENOENT: no such block of that hash.  What the
+ * checkpoint does not cover, or is none, is left empty. */
 int evidence_receipt(struct evidence *e, const struct id *host, uint64_t sequence,
 		     const uint8_t block_hash[HASH_SIZE], struct buffer *receipt, struct buffer *countersign);
+/* The leaves of a stored block; ITM_ENOENT: no such block of that hash. */
+struct evidence_logged { uint64_t leaf, genesis_leaf; bool genesis; struct receipt_record record, genesis_record; };
+int evidence_logged(struct evidence *e, const struct id *host, uint64_t sequence, const uint8_t block_hash[HASH_SIZE],
+		    struct evidence_logged *out);
 
 /* The central log's leaves (receipt.h): numbered from 0, in the order of their
- * commit; between begin and commit. */
+ * commit.  A queue holds those not yet in full tiles; put: between begin and
+ * commit. */
 enum { EVIDENCE_RECORD_SIZE = 112 };
-int evidence_leaf_put(struct evidence *e, const uint8_t record[EVIDENCE_RECORD_SIZE], uint64_t *number);
+typedef int evidence_each_leaf(void *context, uint64_t number, const uint8_t record[EVIDENCE_RECORD_SIZE]);
+int evidence_leaf_put(struct evidence *e, const struct receipt_record *record, uint64_t *number);
+/* Of the queue, from number on. */
+int evidence_leaves(struct evidence *e, uint64_t from, evidence_each_leaf *each, void *context);
+/* The queue's first leaf, or the next one when it is empty. */
+int evidence_leaves_first(struct evidence *e, uint64_t *out);
+/* Leaves below are in durable tiles; never all of them, or numbers would begin anew. */
+void evidence_leaves_done(struct evidence *e, uint64_t below);
+/* Leaves before the queue, made again from the rows of blocks and acts. */
+int evidence_leaves_again(struct evidence *e, uint64_t below, evidence_each_leaf *each, void *context);
 /* A person's act (act.h): its text goes to store/log/acts/<hash>.act, durable,
  * and its leaf into the batch. */
 int evidence_act_put(struct evidence *e, const void *text, size_t len, int64_t wall_ns, uint64_t *number);

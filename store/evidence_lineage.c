@@ -1,6 +1,7 @@
 /* The blocks one session hangs on; of evidence.h. */
 #include "store/evidence.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "store/evidence_remove.h"
@@ -20,6 +21,7 @@ struct evidence_span {
 struct evidence_link {
 	uint64_t sequence, segment, start, offset, len;
 	uint8_t hash[HASH_SIZE];
+	uint16_t flags;                  /* block.h */
 };
 
 static int evidence_span_note(void *context, const struct evidence_chunk *c)
@@ -78,7 +80,7 @@ static int evidence_give_payload(uint8_t type, const struct buffer *payload, con
 }
 
 /* The server's words on a block, wherever they stand. */
-static int evidence_give_words(struct evidence *e, const struct id *host, const struct evidence_link *link,
+static int evidence_give_words(struct evidence *e, const struct id *host, const struct evidence_link *link, bool last,
 			       const char *place, evidence_each_unit *each, void *context)
 {
 	struct buffer receipt, countersign;
@@ -91,7 +93,7 @@ static int evidence_give_words(struct evidence *e, const struct id *host, const 
 		rc = 0;
 	if (rc == 0)
 		rc = evidence_give_payload(UNIT_COUNTERSIGN, &countersign, place, link->offset, each, context);
-	if (rc == 0)
+	if (rc == 0 && last)
 		rc = evidence_give_payload(UNIT_RECEIPT, &receipt, place, link->offset, each, context);
 	buffer_free(&receipt);
 	buffer_free(&countersign);
@@ -130,7 +132,11 @@ static int evidence_give_link(struct evidence *e, const struct evidence_span *sp
 
 	segment_name(link->segment, place);
 	rc = evidence_give_group(e, link, from, bytes, place, each, context);
-	return rc != 0 ? rc : evidence_give_words(e, &span->host, link, place, each, context);
+	/* A GENESIS needs its countersignature; the last block's receipt speaks for
+	 * all before it. */
+	if (rc != 0 || (link->sequence != span->last && !(link->flags & BLOCK_GENESIS)))
+		return rc;
+	return evidence_give_words(e, &span->host, link, link->sequence == span->last, place, each, context);
 }
 
 struct evidence_giving { evidence_each_unit *each; void *context; };
@@ -155,7 +161,7 @@ int evidence_lineage(struct evidence *e, const struct id *stream, evidence_each_
 	if (rc == 0)
 		rc = evidence_removed_of(e, stream, evidence_give_removal, &(struct evidence_giving){ each, context });
 	if (rc == 0)
-		rc = sql_prepare(e->db, "SELECT sequence, segment, first_offset, offset, len, hash FROM block"
+		rc = sql_prepare(e->db, "SELECT sequence, segment, first_offset, offset, len, hash, flags FROM block"
 				 " WHERE host = ?1 AND sequence BETWEEN ?2 AND ?3 ORDER BY sequence", &q);
 	if (rc != 0)
 		return rc;
@@ -167,6 +173,7 @@ int evidence_lineage(struct evidence *e, const struct id *stream, evidence_each_
 		struct evidence_link link = {
 			.sequence = (uint64_t)sql_int(q, 0), .segment = (uint64_t)sql_int(q, 1),
 			.start = (uint64_t)sql_int(q, 2), .offset = (uint64_t)sql_int(q, 3), .len = (uint64_t)sql_int(q, 4),
+			.flags = (uint16_t)sql_int(q, 6),
 		};
 
 		sql_blob_copy(q, 5, link.hash, HASH_SIZE);

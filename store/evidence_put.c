@@ -21,8 +21,11 @@ struct evidence_group {
 	const struct evidence_piece *chunks;
 	const struct chunk *decoded;
 	size_t count;
-	const struct evidence_piece *block_payload, *receipt, *countersign; /* countersign may be NULL */
+	const struct evidence_piece *block_payload;
 	uint8_t hash[HASH_SIZE];
+	struct receipt_record record;    /* the block's leaf */
+	uint64_t leaf, genesis_leaf;
+	uint8_t nonce[16];               /* of the GENESIS' leaf */
 	uint64_t segment, start;         /* where its first byte goes */
 };
 
@@ -99,10 +102,6 @@ static int evidence_group_encode(struct evidence *e, const struct evidence_group
 		rc = unit_put(&e->group, UNIT_CHUNK, 1, g->chunks[i].data, g->chunks[i].len);
 	if (rc == 0)
 		rc = unit_put(&e->group, UNIT_BLOCK, 1, g->block_payload->data, g->block_payload->len);
-	if (rc == 0 && g->countersign != NULL)
-		rc = unit_put(&e->group, UNIT_COUNTERSIGN, 1, g->countersign->data, g->countersign->len);
-	if (rc == 0)
-		rc = unit_put(&e->group, UNIT_RECEIPT, 1, g->receipt->data, g->receipt->len);
 	return rc;
 }
 
@@ -214,15 +213,31 @@ static int evidence_chunk_put(struct evidence *e, const struct evidence_group *g
 	return rc == 0 ? evidence_chunk_row(e, g, c, offset, len, shadow) : rc;
 }
 
-static int evidence_block_row(struct evidence *e, const struct evidence_group *g, uint64_t offset)
+static int evidence_leaf_rows(struct evidence *e, struct evidence_group *g)
+{
+	g->record = (struct receipt_record){
+		.type = RECEIPT_BLOCK, .host = g->block->host, .sequence = g->block->sequence,
+		.received_wall_ns = clock_wall_ns(), .server = e->server,
+	};
+	memcpy(g->record.block_hash, g->hash, HASH_SIZE);
+	int rc = evidence_leaf_put(e, &g->record, &g->leaf);
+	if (rc != 0 || !(g->block->flags & BLOCK_GENESIS))
+		return rc;
+	struct receipt_record genesis = g->record;
+	genesis.type = RECEIPT_GENESIS;
+	sign_random(g->nonce, sizeof g->nonce);
+	memcpy(genesis.nonce, g->nonce, sizeof g->nonce);
+	return evidence_leaf_put(e, &genesis, &g->genesis_leaf);
+}
+
+static int evidence_block_row(struct evidence *e, struct evidence_group *g, uint64_t offset)
 {
 	const struct block *b = g->block;
-	uint64_t after = offset + g->block_payload->len + UNIT_HEADER_SIZE;
-	uint64_t countersign = g->countersign != NULL ? after : 0;
-	uint64_t receipt = g->countersign != NULL ? after + g->countersign->len + UNIT_HEADER_SIZE : after;
-	struct sql_statement *q = evidence_query(e, EVIDENCE_Q_BLOCK_ADD);
+	bool genesis = (b->flags & BLOCK_GENESIS) != 0;
+	int rc = evidence_leaf_rows(e, g);
+	struct sql_statement *q = rc == 0 ? evidence_query(e, EVIDENCE_Q_BLOCK_ADD) : NULL;
 	if (q == NULL)
-		return ITM_EDB;
+		return rc != 0 ? rc : ITM_EDB;
 	evidence_bind_id(q, 1, &b->host);
 	sql_bind_int(q, 2, (int64_t)b->sequence);
 	sql_bind_blob(q, 3, g->hash, HASH_SIZE);
@@ -230,19 +245,23 @@ static int evidence_block_row(struct evidence *e, const struct evidence_group *g
 	sql_bind_int(q, 5, (int64_t)g->start);
 	sql_bind_int(q, 6, (int64_t)offset);
 	sql_bind_int(q, 7, (int64_t)g->block_payload->len);
-	sql_bind_int(q, 8, (int64_t)receipt);
-	sql_bind_int(q, 9, (int64_t)g->receipt->len);
-	sql_bind_int(q, 10, (int64_t)countersign);
-	sql_bind_int(q, 11, g->countersign != NULL ? (int64_t)g->countersign->len : 0);
-	sql_bind_int(q, 12, b->flags);
-	sql_bind_int(q, 13, b->wall_ns);
-	sql_bind_int(q, 14, (int64_t)b->boot_ns);
-	sql_bind_int(q, 15, clock_wall_ns());
-	sql_bind_int(q, 16, (int64_t)g->count);
+	sql_bind_int(q, 8, (int64_t)g->leaf);
+	if (genesis) {
+		sql_bind_int(q, 9, (int64_t)g->genesis_leaf);
+		sql_bind_blob(q, 10, g->nonce, sizeof g->nonce);
+	} else {
+		sql_bind_null(q, 9);
+		sql_bind_null(q, 10);
+	}
+	sql_bind_int(q, 11, b->flags);
+	sql_bind_int(q, 12, b->wall_ns);
+	sql_bind_int(q, 13, (int64_t)b->boot_ns);
+	sql_bind_int(q, 14, g->record.received_wall_ns);
+	sql_bind_int(q, 15, (int64_t)g->count);
 	return sql_finish(q);
 }
 
-static int evidence_rows(struct evidence *e, const struct evidence_group *g)
+static int evidence_rows(struct evidence *e, struct evidence_group *g)
 {
 	const struct block *b = g->block;
 	uint64_t offset = g->start + UNIT_HEADER_SIZE;
@@ -315,14 +334,13 @@ static int evidence_put_group(struct evidence *e, struct evidence_group *g)
 }
 
 int evidence_put(struct evidence *e, const struct block *block, const struct evidence_piece *chunks,
-		 const struct chunk *decoded, size_t count, const struct evidence_piece *block_payload,
-		 const struct evidence_piece *receipt_payload, const struct evidence_piece *countersign_payload)
+		 const struct chunk *decoded, size_t count, const struct evidence_piece *block_payload)
 {
 	if (!e->write)
 		return ITM_EPERM;
 	struct evidence_group g = {
 		.block = block, .chunks = chunks, .decoded = decoded, .count = count,
-		.block_payload = block_payload, .receipt = receipt_payload, .countersign = countersign_payload,
+		.block_payload = block_payload,
 	};
 	bool alone = !e->batch;
 	int rc = alone ? evidence_begin(e) : e->batch_error;

@@ -146,7 +146,7 @@ static int64_t rewrite_where(const struct rewrite *w, uint64_t from)
 	return low < w->moved_count && w->moved[low].from == from ? (int64_t)w->moved[low].to : -1;
 }
 
-struct place_row { uint64_t row, at[4]; struct id host; };
+struct place_row { uint64_t row, at[2]; struct id host; };
 struct place_rows { struct place_row *list; size_t count, size; };
 
 static int rows_add(struct place_rows *rows, struct place_row row)
@@ -174,10 +174,10 @@ static int rewrite_collect(struct rewrite *w, const char *text, struct place_row
 	sql_bind_int(q, 1, (int64_t)w->number);
 	while ((rc = sql_step(q)) == 1) {
 		struct place_row r = { .row = (uint64_t)sql_int(q, 0) };
-		for (int i = 0; i < (block ? 4 : 1); i++)
+		for (int i = 0; i < (block ? 2 : 1); i++)
 			r.at[i] = (uint64_t)sql_int(q, 1 + i);
 		if (block)
-			rc = sql_blob_copy(q, 5, r.host.bytes, ID_SIZE);
+			rc = sql_blob_copy(q, 3, r.host.bytes, ID_SIZE);
 		rc = rc < 0 ? rc : rows_add(rows, r);
 		if (rc != 0)
 			break;
@@ -198,25 +198,22 @@ static int rewrite_blocks(struct rewrite *w)
 {
 	struct place_rows rows = { 0 };
 	struct sql_statement *q = NULL;
-	int rc = rewrite_collect(w, "SELECT sequence, first_offset, offset, receipt_offset, countersign_offset, host"
+	int rc = rewrite_collect(w, "SELECT sequence, first_offset, offset, host"
 				 " FROM block WHERE segment = ?1", &rows, true);
 	if (rc == 0)
-		rc = sql_prepare(w->e->db, "UPDATE block SET segment = ?3, first_offset = ?4, offset = ?5,"
-				 " receipt_offset = ?6, countersign_offset = ?7 WHERE host = ?1 AND sequence = ?2", &q);
+		rc = sql_prepare(w->e->db, "UPDATE block SET segment = ?3, first_offset = ?4, offset = ?5"
+				 " WHERE host = ?1 AND sequence = ?2", &q);
 	for (size_t i = 0; rc == 0 && i < rows.count; i++) {
 		const struct place_row *r = &rows.list[i];
-		int64_t first = rewrite_where(w, r->at[0]), to[3];
-		rc = first < 0 ? ITM_EFORMAT : 0;
-		for (int k = 0; rc == 0 && k < 3; k++)
-			rc = rewrite_payload(w, r->at[1 + k], &to[k]);
+		int64_t first = rewrite_where(w, r->at[0]), to;
+		rc = first < 0 ? ITM_EFORMAT : rewrite_payload(w, r->at[1], &to);
 		if (rc != 0)
 			break;
 		evidence_bind_id(q, 1, &r->host);
 		sql_bind_int(q, 2, (int64_t)r->row);
 		sql_bind_int(q, 3, (int64_t)w->fresh);
 		sql_bind_int(q, 4, first);
-		for (int k = 0; k < 3; k++)
-			sql_bind_int(q, 5 + k, to[k]);
+		sql_bind_int(q, 5, to);
 		rc = sql_finish(q);
 	}
 	sql_finalize(q);

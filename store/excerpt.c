@@ -253,11 +253,11 @@ static int excerpt_receipt(struct excerpt *x, const struct unit *u)
 
 	if (receipt_decode(u->payload, u->len, &receipt, NULL) != 0)
 		return excerpt_broken(x, "a receipt of the host's record cannot be read");
-	if (u->type == UNIT_RECEIPT && (!x->began || receipt.sequence < x->info.first_block))
+	if (u->type == UNIT_RECEIPT && (!x->began || receipt.record.sequence < x->info.first_block))
 		return 0;
 	x->info.receipts += u->type == UNIT_RECEIPT;
 	r = unit_put(&x->out, u->type, u->version, u->payload, u->len);
-	return r == 0 && x->info.ended && x->pending_count == 0 && receipt.sequence >= x->info.last_block ? 1 : r;
+	return r == 0 && x->info.ended && x->pending_count == 0 && receipt.record.sequence >= x->info.last_block ? 1 : r;
 }
 
 int excerpt_unit(struct excerpt *x, const struct unit *u)

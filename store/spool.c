@@ -282,6 +282,24 @@ int spool_sync(struct spool *s)
 	return 0;
 }
 
+int spool_trim(struct spool *s, uint64_t before, uint64_t keep)
+{
+	int removed = 0;
+	for (uint64_t n = s->first; n != 0 && n < before && n < s->number; n++) {
+		char name[SPOOL_NAME_SIZE];
+		struct stat st;
+		spool_name_format(n, name);
+		if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+			if (s->bytes < keep + (uint64_t)st.st_size || unlinkat(s->dir, name, 0) != 0)
+				break;
+			s->bytes -= (uint64_t)st.st_size;
+			removed++;
+		}
+		s->first = n + 1;
+	}
+	return removed;
+}
+
 void spool_durable(const struct spool *s, uint64_t *segment, uint64_t *offset)
 {
 	*segment = s->durable_segment;

@@ -60,6 +60,10 @@ int spool_flush(struct spool *s);
  * ITM_ESYS nothing since the last success is: call again later; after a
  * failed fdatasync all of it is written again, to a new segment. */
 int spool_sync(struct spool *s);
+/* Remove whole segments with numbers below `before`, oldest first, but leave the
+ * newest `keep` bytes of all segments.  The caller knows that nothing in them
+ * is needed any more.  How many went. */
+int spool_trim(struct spool *s, uint64_t before, uint64_t keep);
 /* The durable end: readers may go up to here. */
 void spool_durable(const struct spool *s, uint64_t *segment, uint64_t *offset);
 uint64_t spool_bytes(const struct spool *s);       /* all segments */

@@ -112,7 +112,8 @@ static void forwarder_handshake(struct forwarder *f, uint64_t now_ms)
 	int rc = tls_link_handshake(f->link);
 	if (rc == ITM_EBUSY)
 		return;
-	const struct forward_hello hello = { .version = FORWARD_VERSION, .last_sequence = walk_last(f->config->walk) };
+	const struct forward_hello hello = { .version = FORWARD_VERSION, .last_sequence = walk_last(f->config->walk),
+					     .log_size = f->sealer.log_size };
 	if (rc == 0)
 		rc = forward_put_hello(&f->out, &hello);
 	if (rc != 0) {
@@ -151,9 +152,10 @@ static const char *forwarder_welcome(struct forwarder *f, const struct forward_m
 static void forwarder_receipt(struct forwarder *f, const struct forward_message *m, uint16_t unit_type)
 {
 	struct receipt r;
-	if (unit_type == UNIT_RECEIPT && receipt_decode(m->payload, m->len, &r, NULL) == 0 && r.sequence > f->receipt) {
-		f->receipt = r.sequence;
-		walk_receipt(f->config->walk, r.sequence);
+	if (unit_type == UNIT_RECEIPT && receipt_decode(m->payload, m->len, &r, NULL) == 0 &&
+	    r.record.sequence > f->receipt) {
+		f->receipt = r.record.sequence;
+		walk_receipt(f->config->walk, f->receipt);
 	}
 	sealer_link_receipt(&f->sealer, unit_type, m->payload, m->len);
 }
@@ -363,6 +365,10 @@ static int forwarder_turn(struct forwarder *f)
 	if (fds[1].revents != 0)
 		sealer_link_control(&f->sealer);
 	sealer_link_ask(&f->sealer, now_ms);
+	/* The server must hear from where the sealer follows its log. */
+	if (f->sealer.renewed && f->state == FORWARDER_OPEN)
+		forwarder_lost(f, "the sealer asks for its receipts anew", now_ms);
+	f->sealer.renewed = false;
 	/* The client speaks first: a handshake that waits for the server to say something waits for ever. */
 	if (f->state == FORWARDER_CONNECT && fds[3].revents != 0)
 		forwarder_connected(f, now_ms);

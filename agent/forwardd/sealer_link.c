@@ -55,6 +55,8 @@ static void sealer_link_take(struct sealer_link *l, int fd)
 	if (l->fd >= 0)
 		sealer_link_lost(l);
 	l->fd = fd;
+	l->durable_known = false; /* nor how far it has seen the log */
+	l->renewed = true;
 }
 
 void sealer_link_control(struct sealer_link *l)
@@ -91,6 +93,12 @@ bool sealer_link_read(struct sealer_link *l)
 			log_info("the sealer closed its socket");
 			sealer_link_lost(l);
 			break;
+		}
+		uint64_t size, ask;
+		if (message_decode_numbers(data, (size_t)n, MESSAGE_LOG, &size, &ask, NULL) == 0) {
+			l->log_size = size;
+			l->renewed |= ask != 0;
+			continue;
 		}
 		if (message_decode_numbers(data, (size_t)n, MESSAGE_DURABLE, &segment, &offset, NULL) != 0) {
 			log_error("a message from the sealer that makes no sense");

@@ -14,7 +14,8 @@ struct sealer_link {
 	int fd;                  /* to the sealer; -1 = not (yet) there */
 	bool stop;               /* the supervisor says so, or is gone */
 	bool durable_known;
-	uint64_t segment, offset;
+	bool renewed;            /* another sealer, or it wants the server asked anew: HELLO again */
+	uint64_t segment, offset, log_size;
 	uint64_t asked_ms;
 	struct buffer waiting;   /* one receipt the sealer had no room for */
 };

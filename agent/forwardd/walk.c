@@ -90,7 +90,7 @@ static void walk_see_receipt(struct walk *w, const struct unit *u)
 {
 	struct receipt r;
 	if (receipt_decode(u->payload, u->len, &r, NULL) == 0)
-		walk_receipt(w, r.sequence);
+		walk_receipt(w, r.record.sequence);
 }
 
 static void walk_remember(struct walk *w, const struct block *b)

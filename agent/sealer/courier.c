@@ -29,6 +29,7 @@ void courier_set(struct courier *c, int epoll, int fd)
 	courier_close(c);
 	c->epoll = epoll;
 	c->told_segment = c->told_offset = 0;
+	c->log_told = false;
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
 		log_error("cannot watch the forwarder: %s", error_text(ITM_ESYS));
 		close(fd);
@@ -37,25 +38,38 @@ void courier_set(struct courier *c, int epoll, int fd)
 	c->fd = fd;
 }
 
-void courier_tell(struct courier *c, const struct sealer *s)
+static int courier_send(struct courier *c, enum message_type type, uint64_t first, uint64_t second)
 {
-	uint64_t segment, offset;
 	struct buffer b;
-
-	sealer_durable(s, &segment, &offset);
-	if (c->fd < 0 || (segment == c->told_segment && offset == c->told_offset))
-		return;
 	buffer_init(&b, 256);
-	int r = message_encode_numbers(&b, MESSAGE_DURABLE, segment, offset);
+	int r = message_encode_numbers(&b, type, first, second);
 	if (r == 0)
 		r = fdpass_send(c->fd, b.data, b.len, NULL, 0);
 	buffer_free(&b);
-	if (r == 0) {
+	if (r == ITM_ECLOSED)
+		courier_close(c);
+	return r; /* full: it is told at the next turn */
+}
+
+void courier_tell(struct courier *c, struct sealer *s)
+{
+	uint64_t segment, offset, size;
+	bool ask;
+
+	if (c->fd < 0)
+		return;
+	sealer_log(s, &size, &ask);
+	if ((!c->log_told || size != c->told_log || ask) && courier_send(c, MESSAGE_LOG, size, ask) == 0) {
+		c->log_told = true;
+		c->told_log = size;
+	}
+	sealer_durable(s, &segment, &offset);
+	if (c->fd < 0 || !c->log_told || (segment == c->told_segment && offset == c->told_offset))
+		return;
+	if (courier_send(c, MESSAGE_DURABLE, segment, offset) == 0) {
 		c->told_segment = segment;
 		c->told_offset = offset;
-	} else if (r == ITM_ECLOSED) {
-		courier_close(c);
-	} /* full: it is told at the next turn */
+	}
 }
 
 void courier_read(struct courier *c, struct sealer *s, uint8_t *scratch)
@@ -74,7 +88,7 @@ void courier_read(struct courier *c, struct sealer *s, uint8_t *scratch)
 			return;
 		}
 		int r = sealer_receipt(s, (uint16_t)(payload[0] | payload[1] << 8), payload + 2, len - 2);
-		if (r != 0)
+		if (r != 0 && r != ITM_EBUSY)
 			log_error("a receipt that is not believed: %s", error_text(r));
 	}
 }

@@ -13,31 +13,32 @@ void ledger_block(struct ledger *l, const struct block *b)
 	l->last = b->sequence;
 }
 
-int ledger_receipt(struct ledger *l, const struct receipt *r)
+int ledger_check(const struct ledger *l, const struct receipt_record *r)
 {
-	struct ledger_entry *e = &l->entry[r->sequence % LEDGER_BLOCKS];
-
+	const struct ledger_entry *e = &l->entry[r->sequence % LEDGER_BLOCKS];
 	if (r->sequence == 0 || r->sequence > l->last)
 		return ITM_ECRYPTO;
-	if (e->sequence != r->sequence) {
-		/* Older than what we remember: the hash can't be compared here (the
-		 * verifier does), but each is taken once. */
-		uint64_t *highest = r->type == RECEIPT_GENESIS ? &l->countersign : &l->receipt;
-		if (r->sequence <= *highest)
-			return ITM_EBUSY;
-		*highest = r->sequence;
+	/* Older than what we remember: the verifier compares the hash. */
+	if (e->sequence != r->sequence)
 		return 0;
-	}
 	if (memcmp(e->hash, r->block_hash, HASH_SIZE) != 0 || (r->type == RECEIPT_GENESIS && !e->genesis))
 		return ITM_ECRYPTO;
-	bool *known = r->type == RECEIPT_GENESIS ? &e->countersign : &e->receipt;
-	if (*known)
-		return ITM_EBUSY;
-	*known = true;
-	uint64_t *highest = r->type == RECEIPT_GENESIS ? &l->countersign : &l->receipt;
-	if (r->sequence > *highest)
-		*highest = r->sequence;
 	return 0;
+}
+
+bool ledger_receipt(struct ledger *l, const struct receipt_record *r)
+{
+	struct ledger_entry *e = &l->entry[r->sequence % LEDGER_BLOCKS];
+	if (r->type == RECEIPT_GENESIS) {
+		bool known = e->sequence == r->sequence && e->countersign;
+		if (e->sequence == r->sequence)
+			e->countersign = true;
+		return !known;
+	}
+	if (r->sequence <= l->receipt)
+		return false;
+	l->receipt = r->sequence;
+	return true;
 }
 
 int64_t ledger_oldest(const struct ledger *l)
@@ -47,7 +48,7 @@ int64_t ledger_oldest(const struct ledger *l)
 		from = l->receipt + 1;
 	for (uint64_t n = from; n <= l->last; n++) {
 		const struct ledger_entry *e = &l->entry[n % LEDGER_BLOCKS];
-		if (e->sequence == n && !e->receipt)
+		if (e->sequence == n)
 			return e->wall_ns;
 	}
 	return 0;

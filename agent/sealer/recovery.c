@@ -11,7 +11,7 @@
 
 enum { CHECKPOINT_VERSION = 1, FRAMES_MAX = 4 << 20, BLOCK_PAYLOAD_MAX = 1024 };
 
-int recovery_put_checkpoint(struct buffer *b, const struct block *block, uint64_t receipt,
+int recovery_put_checkpoint(struct buffer *b, const struct block *block, uint64_t receipt, const struct receipt_seen *seen,
 			    const struct recovery_position *streams, size_t count)
 {
 	struct buffer payload;
@@ -25,6 +25,10 @@ int recovery_put_checkpoint(struct buffer *b, const struct block *block, uint64_
 		r = buffer_put(b, payload.data, payload.len);
 	if (r == 0)
 		r = buffer_put_u64(b, receipt);
+	if (r == 0)
+		r = buffer_put_u64(b, seen->size);
+	if (r == 0)
+		r = buffer_put(b, seen->root, HASH_SIZE);
 	if (r == 0)
 		r = buffer_put_u32(b, (uint32_t)count);
 	for (size_t i = 0; i < count && r == 0; i++) {
@@ -79,6 +83,8 @@ static int take_checkpoint(struct recovery *r, const struct unit *u)
 	if (payload != NULL && len > 0 && block_decode(payload, len, &block, NULL) != 0)
 		reader_fail(&p, ITM_EFORMAT, "checkpoint's block");
 	uint64_t receipt = reader_u64(&p);
+	struct receipt_seen seen = { .size = reader_u64(&p) };
+	reader_copy(&p, seen.root, HASH_SIZE);
 	uint32_t count = reader_u32(&p);
 	if (p.error == 0 && reader_left(&p) != (size_t)count * (ID_SIZE + 17))
 		reader_fail(&p, ITM_EFORMAT, "checkpoint's streams");
@@ -93,6 +99,7 @@ static int take_checkpoint(struct recovery *r, const struct unit *u)
 		block_context_set(&r->context, &block);
 	}
 	r->receipt = receipt;
+	r->seen = seen;
 	r->digest_count = r->chunk_bytes = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct id id;
@@ -169,9 +176,14 @@ static int take_block(struct recovery *r, const struct unit *u, struct fault *fa
 static void take_receipt(struct recovery *r, const struct unit *u)
 {
 	struct receipt receipt;
-	if (receipt_decode(u->payload, u->len, &receipt, NULL) == 0 && receipt.type == RECEIPT_BLOCK &&
-	    receipt.sequence > r->receipt)
-		r->receipt = receipt.sequence;
+	if (receipt_decode(u->payload, u->len, &receipt, NULL) != 0)
+		return; /* it was checked when it was appended: the verifier will say what this is */
+	if (receipt.record.type == RECEIPT_BLOCK && receipt.record.sequence > r->receipt)
+		r->receipt = receipt.record.sequence;
+	if (receipt.checkpoint.size >= r->seen.size) {
+		r->seen.size = receipt.checkpoint.size;
+		memcpy(r->seen.root, receipt.checkpoint.root, HASH_SIZE);
+	}
 }
 
 static int take(struct recovery *r, const struct unit *u, struct fault *fault)
@@ -181,7 +193,7 @@ static int take(struct recovery *r, const struct unit *u, struct fault *fault)
 	case UNIT_FRAME: return take_frame(r, u, fault);
 	case UNIT_CHUNK: return take_chunk(r, u, fault);
 	case UNIT_BLOCK: return take_block(r, u, fault);
-	case UNIT_RECEIPT: take_receipt(r, u); return 0;
+	case UNIT_RECEIPT: case UNIT_COUNTERSIGN: take_receipt(r, u); return 0;
 	default: return 0;
 	}
 }

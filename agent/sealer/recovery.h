@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "format/block.h"
 #include "format/chunk.h"
+#include "format/receipt.h"
 #include "store/spool.h"
 
 struct recovery_stream {
@@ -27,6 +28,7 @@ struct recovery {
 	struct block block;
 	struct block_context context;
 	uint64_t receipt;            /* highest sequence the server answered for */
+	struct receipt_seen seen;    /* the log by the newest receipt */
 	uint8_t (*digests)[HASH_SIZE];
 	size_t digest_count;
 	size_t chunk_bytes;          /* of the chunks behind the last block */
@@ -44,7 +46,7 @@ void recovery_free(struct recovery *r);
 /* The checkpoint's payload: everything before it is signed, and where things
  * stand.  block NULL = none yet. */
 struct recovery_position { struct id id; uint64_t chunk, frame; bool ended; };
-int recovery_put_checkpoint(struct buffer *b, const struct block *block, uint64_t receipt,
+int recovery_put_checkpoint(struct buffer *b, const struct block *block, uint64_t receipt, const struct receipt_seen *seen,
 			    const struct recovery_position *streams, size_t count);
 
 #endif

@@ -102,6 +102,7 @@ int restore_run(struct sealer *s, const struct id *live, size_t live_count)
 		s->chunk_bytes = rec.chunk_bytes;
 		memcpy(s->digests, rec.digests, rec.digest_count * sizeof *s->digests);
 		s->ledger.receipt = rec.receipt;
+		s->anchor.seen = rec.seen;
 		if (rec.has_block)
 			ledger_block(&s->ledger, &rec.block);
 		r = spool_begin(s->spool);

@@ -12,7 +12,6 @@
 #include "agent/sealer/sealer_state.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "format/receipt.h"
 
 enum {
 	SYNC_MS = 200,                 /* a frame waits at most this long for fdatasync */
@@ -21,7 +20,6 @@ enum {
 	END_MS = 100,                  /* after an END: others may end with it */
 	BLOCK_CHUNKS_DUE = 1024,
 	BLOCK_BYTES_DUE = 4 << 20,     /* of chunks; one block's group must fit into FORWARD_MAX */
-	QUEUE_STOP = 2 << 20,          /* bytes not durable at which no more is taken in */
 	RETRY_FIRST_MS = 200, RETRY_MAX_MS = 2000,
 	WAIT_MAX_MS = 60 * 1000,
 	PAYLOAD_MAX = UNIT_PAYLOAD_MAX,
@@ -41,6 +39,11 @@ static void mark_dirty(struct sealer *s, size_t bytes)
 	if (s->dirty_ms == 0)
 		s->dirty_ms = s->clock->now_ms();
 	s->dirty_bytes += bytes;
+}
+
+void sealer_dirty(struct sealer *s)
+{
+	mark_dirty(s, 0);
 }
 
 static void block_within(struct sealer *s, int64_t ms)
@@ -118,9 +121,13 @@ int sealer_append_checkpoint(struct sealer *s)
 	}
 	buffer_clear(&s->payload);
 	int r = recovery_put_checkpoint(&s->payload, s->chain.has_last ? &s->chain.last : NULL,
-					s->ledger.receipt, position, n);
+					s->ledger.receipt, &s->anchor.seen, position, n);
 	free(position);
-	return r ? r : sealer_append(s, UNIT_CHECKPOINT);
+	if (r == 0)
+		r = sealer_append(s, UNIT_CHECKPOINT);
+	if (r == 0)
+		anchor_begin(&s->anchor, spool_last_segment(s->spool), s->chain.has_last ? s->chain.last.sequence : 0);
+	return r;
 }
 
 static void fail(struct sealer *s)
@@ -174,6 +181,7 @@ int sealer_sync(struct sealer *s)
 		st->durable = st->accepted;
 	if (s->chain.in_flight)
 		block_is_durable(s);
+	anchor_trim(s);
 	return 0;
 }
 
@@ -387,36 +395,7 @@ bool sealer_done(const struct stream *st)
 
 bool sealer_accepting(const struct sealer *s)
 {
-	return !s->failing && spool_queued(s->spool) < QUEUE_STOP;
-}
-
-int sealer_receipt(struct sealer *s, uint16_t unit_type, const void *payload, size_t len)
-{
-	struct receipt receipt;
-	if (unit_type != UNIT_RECEIPT && unit_type != UNIT_COUNTERSIGN)
-		return ITM_EFORMAT;
-	if (!s->config.has_log_key) {
-		if (!s->no_log_key_said)
-			log_error("receipts come, but there is no log key to check them with: none is kept");
-		s->no_log_key_said = true;
-		return ITM_ECRYPTO;
-	}
-	int r = receipt_decode(payload, len, &receipt, NULL);
-	if (r == 0 && (receipt.type == RECEIPT_GENESIS) != (unit_type == UNIT_COUNTERSIGN))
-		r = ITM_EFORMAT;
-	if (r == 0 && !id_equal(&receipt.host, &s->config.host))
-		r = ITM_ECRYPTO;
-	if (r == 0)
-		r = receipt_check(&receipt, s->config.log_key);
-	if (r == 0 && spool_queued(s->spool) >= QUEUE_STOP)
-		return ITM_EBUSY; /* it is asked for again */
-	if (r == 0)
-		r = ledger_receipt(&s->ledger, &receipt);
-	if (r == 0)
-		r = spool_append(s->spool, (uint8_t)unit_type, 1, payload, len);
-	if (r == 0)
-		mark_dirty(s, 0);
-	return r == ITM_EBUSY ? 0 : r;
+	return !s->failing && spool_queued(s->spool) < SEALER_QUEUE_STOP;
 }
 
 /* ---- time ---- */
@@ -504,6 +483,13 @@ int sealer_stop(struct sealer *s, int64_t patience_ms)
 	}
 }
 
+void sealer_log(struct sealer *s, uint64_t *size, bool *ask)
+{
+	*size = s->anchor.seen.size;
+	*ask = s->anchor.ask;
+	s->anchor.ask = false;
+}
+
 void sealer_durable(const struct sealer *s, uint64_t *segment, uint64_t *offset)
 {
 	spool_durable(s->spool, segment, offset);
@@ -518,6 +504,7 @@ void sealer_status(const struct sealer *s, struct sealer_status *out)
 		.spool_bytes = spool_bytes(s->spool), .receipt = s->ledger.receipt,
 		.oldest_unacknowledged_wall_ns = ledger_oldest(&s->ledger),
 		.failing = s->failing, .error = s->error,
+		.log_size = s->anchor.seen.size, .log_refused = s->anchor.refused ? s->anchor.why : "",
 	};
 	spool_durable(s->spool, &out->segment, &out->offset);
 }

@@ -28,6 +28,7 @@ struct sealer_config {
 	bool has_log_key;
 	uint8_t log_key[SIGN_PUBLIC_SIZE];
 	int64_t block_interval_ms, heartbeat_ms;
+	uint64_t spool_keep;          /* bytes of the newest segments that are never trimmed */
 	void *slot;                   /* mapped, borrowed (slot.h) */
 	const struct sealer_clock *clock;       /* NULL = the system's */
 	const struct spool_calls *calls;        /* NULL = the system's */
@@ -37,6 +38,8 @@ struct sealer_status {
 	uint64_t sequence, streams, frames, chunks, blocks, bad_frames, lost_bytes;
 	uint64_t spool_bytes, segment, offset, receipt;
 	int64_t oldest_unacknowledged_wall_ns;  /* 0 = none */
+	uint64_t log_size;            /* leaves of the server's log, last believed */
+	const char *log_refused;      /* why its receipts are refused; "" = they are not */
 	bool failing;
 	const char *error;            /* words of the last failure; "" = none */
 };
@@ -60,8 +63,9 @@ int sealer_lost(struct sealer *s, struct stream *st, const char *why);
 /* Nothing more is wanted from a stream: END is sealed, durable and acked. */
 bool sealer_done(const struct stream *st);
 void sealer_forget(struct sealer *s, struct stream *st);  /* frees it */
-/* A receipt or countersignature from the forwarder.  0; ITM_E* when it is
- * not believed. */
+/* A receipt or countersignature from the forwarder (anchor.c).  0; ITM_EBUSY
+ * when it must be asked for again (sealer_log); other ITM_E* when it is not
+ * believed. */
 int sealer_receipt(struct sealer *s, uint16_t unit_type, const void *payload, size_t len);
 
 /* False: leave frames in their sockets for now. */
@@ -72,6 +76,9 @@ int sealer_turn(struct sealer *s, int64_t *wait_ms, bool *progress);
 /* Seal everything and close the chain, at most patience_ms long.  0; ITM_ESYS
  * when the disk does not take it. */
 int sealer_stop(struct sealer *s, int64_t patience_ms);
+/* What the forwarder is told: leaves of the log last seen; ask: it is to ask
+ * the server anew from there (said once). */
+void sealer_log(struct sealer *s, uint64_t *size, bool *ask);
 void sealer_durable(const struct sealer *s, uint64_t *segment, uint64_t *offset);
 void sealer_status(const struct sealer *s, struct sealer_status *out);
 

@@ -2,9 +2,12 @@
 #ifndef ITM_SEALER_SEALER_STATE_H
 #define ITM_SEALER_SEALER_STATE_H
 
+#include "agent/sealer/anchor.h"
 #include "agent/sealer/chain.h"
 #include "agent/sealer/ledger.h"
 #include "agent/sealer/sealer.h"
+
+enum { SEALER_QUEUE_STOP = 2 << 20 }; /* bytes not durable at which no more is taken in */
 
 struct sealer {
 	struct sealer_config config;
@@ -14,6 +17,7 @@ struct sealer {
 	struct block_context context;    /* of the newest block in segment context_segment */
 	uint64_t context_segment;
 	struct ledger ledger;
+	struct anchor anchor;
 	struct stream *streams;
 	size_t stream_count;
 	uint8_t (*digests)[HASH_SIZE];   /* of chunks in no block */
@@ -41,6 +45,8 @@ int sealer_make_chunk(struct sealer *s, struct stream *st);
 /* Sign the chunks there are.  0: the block is durable; 1: the disk does not
  * take it now (it stays in flight); ITM_E*: can't go on. */
 int sealer_make_block(struct sealer *s, uint16_t flags);
+/* Something was appended. */
+void sealer_dirty(struct sealer *s);
 /* Put s->payload into the queue as a unit. */
 int sealer_append(struct sealer *s, uint8_t unit_type);
 /* Put the chain's block in flight into the queue. */

@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "format/receipt.h"
 #include "format/unit.h"
 
 /* Streams whose running compression is kept; each costs about 2.5 MiB at
@@ -23,8 +21,6 @@ struct intake_reader {
 
 struct intake {
 	struct evidence *evidence;
-	struct id server;
-	const struct sign_key *log_key;
 	struct intake_reader readers[INTAKE_READERS];
 	uint64_t group;                  /* counts groups */
 
@@ -39,14 +35,12 @@ struct intake {
 	struct buffer scratch;
 };
 
-struct intake *intake_new(struct evidence *e, const struct id *server, const struct sign_key *log_key)
+struct intake *intake_new(struct evidence *e)
 {
 	struct intake *in = calloc(1, sizeof *in);
 	if (in == NULL)
 		return NULL;
 	in->evidence = e;
-	in->server = *server;
-	in->log_key = log_key;
 	buffer_init(&in->scratch, UNIT_PAYLOAD_MAX);
 	return in;
 }
@@ -242,48 +236,6 @@ static int intake_chain(struct intake *in, const struct evidence_host *h, struct
 	return 0;
 }
 
-/* Answers */
-
-static int intake_sign(struct intake *in, enum receipt_type type, const uint8_t hash[HASH_SIZE], struct buffer *out)
-{
-	struct receipt r = {
-		.type = type, .host = in->block.host, .sequence = in->block.sequence,
-		.received_wall_ns = clock_wall_ns(), .server = in->server,
-	};
-	memcpy(r.block_hash, hash, HASH_SIZE);
-	if (type == RECEIPT_GENESIS)
-		sign_random(r.nonce, sizeof r.nonce);
-	return receipt_encode(out, &r, in->log_key);
-}
-
-/* All or nothing: half an answer would be taken for the whole. */
-static int intake_answer(struct buffer *answers, const struct buffer *receipt, const struct buffer *countersign)
-{
-	size_t before = answers->len;
-	int rc = 0;
-	if (countersign->len > 0)
-		rc = forward_put(answers, FORWARD_COUNTERSIGN, countersign->data, countersign->len);
-	if (rc == 0)
-		rc = forward_put(answers, FORWARD_RECEIPT, receipt->data, receipt->len);
-	if (rc != 0)
-		answers->len = before;
-	return rc;
-}
-
-static int intake_store(struct intake *in, const uint8_t hash[HASH_SIZE], struct buffer *receipt,
-			struct buffer *countersign)
-{
-	int rc = intake_sign(in, RECEIPT_BLOCK, hash, receipt);
-	if (rc == 0 && (in->block.flags & BLOCK_GENESIS))
-		rc = intake_sign(in, RECEIPT_GENESIS, hash, countersign);
-	if (rc != 0)
-		return rc;
-	const struct evidence_piece receipt_piece = { receipt->data, receipt->len };
-	const struct evidence_piece countersign_piece = { countersign->data, countersign->len };
-	return evidence_put(in->evidence, &in->block, in->chunks, in->decoded, in->count, &in->block_piece,
-			    &receipt_piece, countersign->len > 0 ? &countersign_piece : NULL);
-}
-
 /* A second block of a number.  The first stays; this one is kept aside, and
  * somebody must look: a cloned machine, or a chain written anew. */
 static int intake_fork(struct intake *in, const void *data, size_t len, struct intake_refusal *refusal)
@@ -305,10 +257,11 @@ static void intake_drop_readers(struct intake *in)
 	}
 }
 
-static int intake_judge(struct intake *in, const void *data, size_t len, struct buffer *receipt,
-			struct buffer *countersign, struct intake_refusal *refusal)
+static int intake_judge(struct intake *in, const void *data, size_t len, struct answers *answers,
+			struct intake_refusal *refusal)
 {
 	struct evidence_host h;
+	struct evidence_logged logged;
 	uint8_t hash[HASH_SIZE];
 	int rc = intake_layout(in, data, len, refusal);
 	if (rc != 0)
@@ -324,31 +277,25 @@ static int intake_judge(struct intake *in, const void *data, size_t len, struct 
 		return intake_refuse(refusal, FORWARD_E_REVOKED, "revoked", NULL);
 	block_hash(&in->block, hash);
 	if (in->block.sequence <= h.last_sequence) {
-		rc = evidence_receipt(in->evidence, in->host, in->block.sequence, hash, receipt, countersign);
-		return rc == ITM_ENOENT ? intake_fork(in, data, len, refusal) : rc;
+		rc = evidence_logged(in->evidence, in->host, in->block.sequence, hash, &logged);
+		if (rc == ITM_ENOENT)
+			return intake_fork(in, data, len, refusal);
+	} else {
+		rc = intake_chain(in, &h, refusal);
+		if (rc == 0)
+			rc = evidence_put(in->evidence, &in->block, in->chunks, in->decoded, in->count, &in->block_piece);
+		if (rc != 0)
+			intake_drop_readers(in);
 	}
-	rc = intake_chain(in, &h, refusal);
-	if (rc == 0)
-		rc = intake_store(in, hash, receipt, countersign);
-	if (rc != 0)
-		intake_drop_readers(in);
-	return rc;
+	return rc == 0 ? answers_add(answers, in->block.sequence, hash, in->block.flags & BLOCK_GENESIS) : rc;
 }
 
-int intake_group(struct intake *in, const struct id *host, const void *data, size_t len, struct buffer *answers,
+int intake_group(struct intake *in, const struct id *host, const void *data, size_t len, struct answers *answers,
 		 struct intake_refusal *refusal)
 {
-	struct buffer receipt, countersign;
 	in->group++;
 	in->host = host;
-	buffer_init(&receipt, UNIT_PAYLOAD_MAX);
-	buffer_init(&countersign, UNIT_PAYLOAD_MAX);
-	int rc = intake_judge(in, data, len, &receipt, &countersign, refusal);
-	if (rc == 0)
-		rc = intake_answer(answers, &receipt, &countersign);
-	buffer_free(&receipt);
-	buffer_free(&countersign);
-	return rc;
+	return intake_judge(in, data, len, answers, refusal);
 }
 
 int intake_tail(struct intake *in, const struct id *host, const void *data, size_t len, struct intake_refusal *refusal)

@@ -11,20 +11,21 @@
 #include "format/sign.h"
 #include "net/forward.h"
 #include "store/evidence.h"
+#include "store/ingestd/answers.h"
 
 struct intake;
-/* Borrows evidence and log key.  Owned. */
-struct intake *intake_new(struct evidence *e, const struct id *server, const struct sign_key *log_key);
+/* Borrows evidence.  Owned. */
+struct intake *intake_new(struct evidence *e);
 void intake_free(struct intake *in);
 
 /* What was wrong, for the host and for the log. */
 struct intake_refusal { enum forward_error_code code; char text[200]; };
 
 /* The payload of FORWARD_GROUP from host.  0: stored (or stored before), and
- * the answers (RECEIPT, before it COUNTERSIGN for a GENESIS) are appended to
- * answers: they may be sent only after evidence_commit.  ITM_EPERM: refused,
+ * the block to be answered for is added to
+ * answers: the log answers after evidence_commit.  ITM_EPERM: refused,
  * drop the peer; other ITM_E*: our own trouble, the host may send it again. */
-int intake_group(struct intake *in, const struct id *host, const void *data, size_t len, struct buffer *answers,
+int intake_group(struct intake *in, const struct id *host, const void *data, size_t len, struct answers *answers,
 		 struct intake_refusal *refusal);
 /* The payload of FORWARD_TAIL.  0 or ITM_EPERM. */
 int intake_tail(struct intake *in, const struct id *host, const void *data, size_t len, struct intake_refusal *refusal);

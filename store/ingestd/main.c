@@ -121,6 +121,10 @@ static int ingestd_open(struct ingestd *d)
 		return rc;
 	}
 	evidence_set_segment_size(d->serve.evidence, d->settings.segment_size);
+	d->serve.log = tlog_open(d->settings.store, d->serve.evidence, &d->serve.server, &d->log_key, &rc);
+	if (d->serve.log == NULL)
+		return rc;
+	d->serve.checkpoint_ms = d->settings.checkpoint_interval_ms;
 	return evidence_host_import(d->serve.evidence);
 }
 
@@ -146,6 +150,7 @@ int main(int argc, char **argv)
 		supervisor_ready(d.serve.control_fd);
 	log_info("listening on %s", d.settings.listen);
 	int rc = serve_run(&d.serve);
+	tlog_close(d.serve.log);
 	evidence_close(d.serve.evidence);
 	tls_context_free(d.serve.tls);
 	sign_wipe(&d.log_key, sizeof d.log_key);

@@ -27,7 +27,9 @@ struct peer {
 	struct id host;
 	char name[PEER_ADDRESS_SIZE + ID_TEXT_SIZE + 2]; /* address, then host id, for the log */
 	struct buffer in, out;
-	struct buffer held;          /* answers of the open batch */
+	struct buffer held;          /* answers of this turn */
+	bool in_batch;               /* a group of this peer is in the open batch */
+	struct answers answers;
 	struct buffer last;          /* an ERROR, to stand after them */
 	uint64_t heard_ms;           /* last byte came */
 	uint64_t began_ms;           /* first byte of the message in `in` came */
@@ -63,6 +65,7 @@ void peer_free(struct peer *p)
 	buffer_free(&p->out);
 	buffer_free(&p->held);
 	buffer_free(&p->last);
+	answers_free(&p->answers);
 	free(p);
 }
 
@@ -187,6 +190,14 @@ static bool peer_hello(struct peer *p, struct peer_service *s, const struct forw
 		log_error("%s: %s", p->name, words);
 		evidence_event(s->evidence, &p->host, "behind", words);
 	}
+	if (hello.log_size > tlog_size(s->log)) {
+		char words[160];
+		snprintf(words, sizeof words, "the host has seen a log of %" PRIu64 " leaves, this one has %" PRIu64
+			 ": it went back, or is another", hello.log_size, tlog_size(s->log));
+		log_error("%s: %s", p->name, words);
+		evidence_event(s->evidence, &p->host, "log-behind", words);
+	}
+	p->answers.seen = hello.log_size;
 	evidence_host_seen(s->evidence, &p->host, clock_wall_ns());
 	p->state = PEER_OPEN;
 	p->ping_ms = now_ms;
@@ -204,7 +215,8 @@ static bool peer_group(struct peer *p, struct peer_service *s, const struct forw
 			return peer_drop(p, error_text(rc));
 		s->batch = true;
 	}
-	int rc = intake_group(s->intake, &p->host, m->payload, m->len, &p->held, &refusal);
+	p->in_batch = true;
+	int rc = intake_group(s->intake, &p->host, m->payload, m->len, &p->answers, &refusal);
 	if (rc == ITM_EPERM)
 		return peer_refuse(p, s, refusal.code, refusal.text, now_ms);
 	if (rc != 0) {
@@ -335,8 +347,9 @@ bool peer_work(struct peer *p, struct peer_service *s, short revents, uint64_t n
 
 bool peer_committed(struct peer *p, bool stored, uint64_t now_ms)
 {
-	if (p->held.len > 0 && !stored)
+	if (p->in_batch && !stored)
 		return peer_drop(p, "the store failed; the host sends again");
+	p->in_batch = false;
 	if (p->out.len == 0)
 		p->sent_ms = now_ms;
 	if (buffer_put(&p->out, p->held.data, p->held.len) != 0 || buffer_put(&p->out, p->last.data, p->last.len) != 0)
@@ -344,6 +357,21 @@ bool peer_committed(struct peer *p, bool stored, uint64_t now_ms)
 	buffer_clear(&p->held);
 	buffer_clear(&p->last);
 	return p->out.len == 0 ? p->state != PEER_CLOSING : peer_flush(p, now_ms);
+}
+
+bool peer_logged(struct peer *p, struct peer_service *s, uint64_t now_ms)
+{
+	size_t before = p->out.len;
+	if (p->state != PEER_OPEN || !p->answers.due)
+		return true;
+	int rc = answers_put(&p->answers, s->evidence, s->log, &p->host, &p->out);
+	if (rc != 0) {
+		log_error("%s: a receipt could not be made: %s", p->name, error_text(rc));
+		return false;
+	}
+	if (before == 0)
+		p->sent_ms = now_ms;
+	return p->out.len == before || peer_flush(p, now_ms);
 }
 
 static bool peer_revoked(struct peer *p, struct peer_service *s)

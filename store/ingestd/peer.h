@@ -20,6 +20,7 @@ enum {
 struct peer_service {
 	struct evidence *evidence;
 	struct intake *intake;
+	struct tlog *log;
 	struct id server;
 	bool batch;                  /* a batch is open: groups were put */
 	uint64_t groups, frames, refused, blocks_again;
@@ -36,12 +37,15 @@ short peer_events(const struct peer *p);
 const struct id *peer_host(const struct peer *p);
 
 /* Work on what poll found: reads, judges, prepares answers.  Opens a batch for
- * groups; their answers are held until peer_committed.  false: drop the peer
+ * groups; they are answered by peer_logged.  false: drop the peer
  * (the reason is logged). */
 bool peer_work(struct peer *p, struct peer_service *s, short revents, uint64_t now_ms);
 /* The batch is committed (or not: then the peer goes, the host sends again).
  * Sends what is waiting. */
 bool peer_committed(struct peer *p, bool stored, uint64_t now_ms);
+/* The log has a new checkpoint, or this peer asked again for an answer: sends
+ * the receipts it covers. */
+bool peer_logged(struct peer *p, struct peer_service *s, uint64_t now_ms);
 /* Timers: silence, slowness, PING, revocation. */
 bool peer_tick(struct peer *p, struct peer_service *s, uint64_t now_ms);
 /* More input is at hand than one turn takes: don't sleep. */

@@ -29,6 +29,8 @@ struct serve {
 	size_t count;
 	int reserve;                 /* given up to get rid of a connection when descriptors run out */
 	uint64_t tick_ms, complained_ms, accepted, commits_failed;
+	bool unlogged;               /* leaves are committed that no checkpoint covers */
+	uint64_t logged_ms;          /* the last checkpoint, or try of one */
 	bool stop;
 };
 
@@ -165,9 +167,23 @@ static void serve_work(struct serve *s, const struct pollfd *fds, size_t polled,
 		intake_forget(s->service.intake);
 	}
 	auditor_committed(s->auditor, stored);
-	auditor_logged(s->auditor, UINT64_MAX, "");
+	s->unlogged |= s->service.batch && stored;
 	for (size_t i = polled; i-- > 0; )
 		if (!keep[i] || !peer_committed(s->peers[i], stored, now_ms))
+			serve_remove(s, i);
+}
+
+/* A checkpoint when there is something new; then everybody it covers is
+ * answered, and those who asked again for what an older one covers. */
+static void serve_log(struct serve *s, uint64_t now_ms)
+{
+	if (s->unlogged && now_ms - s->logged_ms >= s->config->checkpoint_ms) {
+		s->logged_ms = now_ms;
+		s->unlogged = tlog_publish(s->config->log) < 0;
+		auditor_logged(s->auditor, tlog_size(s->config->log), tlog_note(s->config->log));
+	}
+	for (size_t i = s->count; i-- > 0; )
+		if (!peer_logged(s->peers[i], &s->service, now_ms))
 			serve_remove(s, i);
 }
 
@@ -178,9 +194,9 @@ static void serve_status(struct serve *s)
 		return;
 	buffer_init(&b, 4096);
 	buffer_printf(&b, "peers=%zu\naccepted=%" PRIu64 "\ngroups=%" PRIu64 "\nframes=%" PRIu64 "\nrefused=%" PRIu64
-		      "\ncommits_failed=%" PRIu64 "\nwall_ns=%" PRId64 "\n",
+		      "\ncommits_failed=%" PRIu64 "\nlog_size=%" PRIu64 "\nwall_ns=%" PRId64 "\n",
 		      s->count, s->accepted, s->service.groups, s->service.frames, s->service.refused, s->commits_failed,
-		      clock_wall_ns());
+		      tlog_size(s->config->log), clock_wall_ns());
 	atomicfile_publish(s->config->status_path, b.data, b.len, 0644);
 	buffer_free(&b);
 }
@@ -191,6 +207,7 @@ static void serve_tick(struct serve *s, uint64_t now_ms)
 		return;
 	s->tick_ms = now_ms;
 	serve_replace(s);
+	s->unlogged = true; /* acts of custody are committed by themselves */
 	auditor_tick(s->auditor, now_ms);
 	custodian_tick(s->custodian, now_ms, clock_wall_ns());
 	evidence_host_import(s->service.evidence);
@@ -228,6 +245,8 @@ static int serve_turn(struct serve *s)
 		if (peer_ready(s->peers[i]))
 			timeout = 0;
 	}
+	if (s->unlogged && (uint64_t)timeout > s->config->checkpoint_ms)
+		timeout = (int)s->config->checkpoint_ms;
 	struct pollfd *audit = fds + SERVE_FIXED + polled;
 	size_t audit_count = auditor_fds(s->auditor, audit);
 	struct pollfd *custody = audit + audit_count;
@@ -237,6 +256,7 @@ static int serve_turn(struct serve *s)
 	uint64_t now_ms = serve_now();
 	serve_work(s, fds + SERVE_FIXED, polled, audit, audit_count, now_ms);
 	custodian_work(s->custodian, custody, custody_count, now_ms);
+	serve_log(s, now_ms);
 	if (fds[0].revents != 0)
 		serve_accept(s, now_ms);
 	if (fds[1].revents != 0)
@@ -255,7 +275,9 @@ int serve_run(const struct serve_config *config)
 	s->config = config;
 	s->service.evidence = config->evidence;
 	s->service.server = config->server;
-	s->service.intake = intake_new(config->evidence, &config->server, config->log_key);
+	s->service.log = config->log;
+	s->service.intake = intake_new(config->evidence);
+	s->unlogged = true; /* what a crash left */
 	s->auditor = auditor_new(config->audit_fd, config->evidence);
 	s->custodian = custodian_new(config->custody_fd, config->evidence, config->log_key, config->settings);
 	s->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);

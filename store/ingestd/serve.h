@@ -18,7 +18,9 @@ struct serve_config {
 	struct tls_context *tls;
 	struct evidence *evidence;
 	struct id server;
-	const struct sign_key *log_key;
+	struct tlog *log;
+	const struct sign_key *log_key;  /* declarations of removals are signed with it */
+	uint64_t checkpoint_ms;      /* at most one checkpoint in this time */
 	const char *status_path;     /* a key=value file, rewritten each second; NULL = none */
 };
 

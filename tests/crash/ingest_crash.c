@@ -32,10 +32,12 @@
 #include "store/evidence.h"
 #include "store/segment.h"
 #include "store/sql.h"
+#include "store/tile.h"
 #include "tests/powercut/mark.h"
 #include "tests/unit/chain.h"
 
-enum { PATH = 512, NOBODY = 65534, PATIENCE_S = 180, PATIENCE_CUT_S = 20, DIALS_CUT = 20, FLYING_MARKED = 4 };
+enum { PATH = 512, NOBODY = 65534, PATIENCE_S = 180, PATIENCE_CUT_S = 20, DIALS_CUT = 20, FLYING_MARKED = 4,
+	IN_FLIGHT = 12 /* blocks sent and not acknowledged */ };
 
 struct group { size_t start, len; uint8_t hash[HASH_SIZE]; bool acknowledged; };
 
@@ -49,6 +51,7 @@ struct crash {
 	struct group *group;
 	size_t count;
 	uint8_t log_key[SIGN_PUBLIC_SIZE];
+	struct receipt_seen seen; /* of the log, over all crashes */
 	struct tls_context *tls;
 	pid_t pid;
 	unsigned port, kills, kills_wanted, reconnects;
@@ -116,10 +119,11 @@ static void set_up_files(struct crash *c)
 	must(sign_load_secret(c->agent.identity_key, &identity) == 0, "identity");
 	c->chain.identity = identity;
 	must(sign_load_public(c->agent.log_key, c->log_key) == 0, "log key");
+	must(mkdir(c->server.run, 0700) == 0, "the folder of the audit door");
 	FILE *f = fopen(c->config, "w");
 	must(f != NULL, "configuration");
 	fprintf(f, "listen = 127.0.0.1:%u\nstore = %s\nindex = %s\nrun = %s\nserver_id = %s\nlog_secret = %s\n"
-		"log_public = %s\ntls_key = %s\ntls_cert = %s\ntls_ca = %s\nsegment_size = 4M\n", c->port, c->server.store,
+		"log_public = %s\ntls_key = %s\ntls_cert = %s\ntls_ca = %s\nsegment_size = 4M\ncheckpoint_interval = 100ms\n", c->port, c->server.store,
 		c->server.index, c->server.run, c->server.server_id, c->server.log_secret, c->server.log_public,
 		c->server.tls_key, c->server.tls_cert, c->server.tls_ca);
 	must(fclose(f) == 0, "configuration");
@@ -209,13 +213,23 @@ static bool dial(struct crash *c)
 		struct pollfd p = { .fd = tls_link_fd(c->link), .events = tls_link_events(c->link) };
 		poll(&p, 1, 5000);
 	}
-	const struct forward_hello hello = { .version = FORWARD_VERSION, .last_sequence = c->count };
+	const struct forward_hello hello = { .version = FORWARD_VERSION, .last_sequence = c->count, .log_size = c->seen.size };
 	if (rc != 0 || forward_put_hello(&c->out, &hello) != 0) {
 		disconnect(c);
 		return false;
 	}
 	c->reconnects++;
 	return true;
+}
+
+/* Proved by the log that went on from all it has shown before. */
+static void take_receipt(struct crash *c, const struct forward_message *m, struct receipt *r)
+{
+	const char *why;
+	must(receipt_decode(m->payload, m->len, r, NULL) == 0 && receipt_check(r, c->log_key) == 0, "receipt");
+	must(r->record.sequence >= 1 && r->record.sequence <= c->count, "receipt's number");
+	must(memcmp(r->record.block_hash, c->group[r->record.sequence - 1].hash, HASH_SIZE) == 0, "receipt's block");
+	must(receipt_follow(r, &c->seen, &why) == 0, "the log was forked or went back by a crash");
 }
 
 static void take(struct crash *c, const struct forward_message *m)
@@ -239,20 +253,22 @@ static void take(struct crash *c, const struct forward_message *m)
 		c->welcome = true;
 		break;
 	case FORWARD_RECEIPT:
-		must(receipt_decode(m->payload, m->len, &r, NULL) == 0 && receipt_check(&r, c->log_key) == 0, "receipt");
-		must(r.sequence >= 1 && r.sequence <= c->count, "receipt's number");
-		must(memcmp(r.block_hash, c->group[r.sequence - 1].hash, HASH_SIZE) == 0, "receipt's block");
-		c->acknowledged += !c->group[r.sequence - 1].acknowledged;
-		c->group[r.sequence - 1].acknowledged = true;
+		take_receipt(c, m, &r);
+		must(r.record.type == RECEIPT_BLOCK, "receipt's type");
+		/* One speaks for all before it. */
+		for (uint64_t i = 0; i < r.record.sequence; i++) {
+			c->acknowledged += !c->group[i].acknowledged;
+			c->group[i].acknowledged = true;
+		}
 		if (c->marks >= 0) {
 			char text[32];
-			snprintf(text, sizeof text, "%" PRIu64, r.sequence);
+			snprintf(text, sizeof text, "%" PRIu64, r.record.sequence);
 			mark(c->marks, text);
 		}
 		break;
 	case FORWARD_COUNTERSIGN:
-		must(receipt_decode(m->payload, m->len, &r, NULL) == 0 && receipt_check(&r, c->log_key) == 0 &&
-		     r.type == RECEIPT_GENESIS, "countersignature");
+		take_receipt(c, m, &r);
+		must(r.record.type == RECEIPT_GENESIS, "countersignature");
 		c->countersigned++;
 		break;
 	case FORWARD_PING:
@@ -287,8 +303,8 @@ static bool receive(struct crash *c)
 
 static bool transmit(struct crash *c)
 {
-	while (c->welcome && c->next < c->count && c->out.len < 64 * 1024 &&
-	       (c->marks < 0 || c->next < c->acknowledged + FLYING_MARKED)) {
+	const size_t flying = c->marks < 0 ? IN_FLIGHT : FLYING_MARKED;
+	while (c->welcome && c->next < c->count && c->out.len < 64 * 1024 && c->next < c->acknowledged + flying) {
 		const struct group *g = &c->group[c->next++];
 		must(forward_put(&c->out, FORWARD_GROUP, c->groups.data + g->start, g->len) == 0, "memory");
 	}
@@ -387,6 +403,46 @@ static int look_row(void *context, const struct evidence_chunk *c)
 	return 0;
 }
 
+struct leaves { struct verifier *verifier; struct merkle_edge edge; };
+
+static int look_leaf(void *context, uint64_t index, const uint8_t *data, size_t len)
+{
+	struct leaves *l = context;
+	struct receipt_record record;
+	uint8_t hash[HASH_SIZE];
+	must(receipt_record_decode(data, len, &record, NULL) == 0, "a leaf of the log");
+	must(verifier_logged(l->verifier, &record, "log") == 0, "a leaf of another block");
+	merkle_leaf(data, len, hash);
+	merkle_edge_add(&l->edge, hash);
+	must(l->edge.size == index + 1, "a leaf out of order");
+	return 0;
+}
+
+/* Every block has its leaf, once, and the checkpoint signs just these. */
+static void inspect_log(struct crash *c, struct evidence *e, struct verifier *v)
+{
+	struct leaves l = { .verifier = v };
+	struct evidence_logged logged;
+	struct checkpoint checkpoint;
+	struct tile_log tiles;
+	struct buffer note;
+	uint8_t root[HASH_SIZE];
+	char dir[PATH + 8];
+	snprintf(dir, sizeof dir, "%s/log", c->server.store);
+	buffer_init(&note, NOTE_MAX);
+	must(tile_checkpoint(dir, &note) == 0 &&
+	     checkpoint_open(note.data, note.len, c->log_key, &checkpoint, NULL, NULL) == 0, "the checkpoint");
+	must(tile_open(&tiles, dir, checkpoint.size) == 0 && tile_entries(&tiles, 0, look_leaf, &l) == 0, "the tiles");
+	merkle_edge_root(&l.edge, root);
+	must(memcmp(root, checkpoint.root, HASH_SIZE) == 0, "the root of the tiles");
+	must(checkpoint.size == c->count + c->genesis, "a leaf for every block, and one more for a GENESIS");
+	for (size_t i = 0; i < c->count; i++)
+		must(evidence_logged(e, &c->chain.host, i + 1, c->group[i].hash, &logged) == 0 && logged.leaf < checkpoint.size,
+		     "an acknowledged block is not in the database");
+	tile_close(&tiles);
+	buffer_free(&note);
+}
+
 static void inspect(struct crash *c)
 {
 	int error;
@@ -399,6 +455,7 @@ static void inspect(struct crash *c)
 	struct look look = { .c = c, .next = 1, .verifier = verifier_new(&trust, NULL) };
 	must(evidence_segments(e, look_segment, &look) == 0, "segments");
 	must(look.next == c->count + 1, "blocks are missing");
+	inspect_log(c, e, look.verifier);
 	struct verify_result result;
 	verifier_finish(look.verifier, &result);
 	verifier_free(look.verifier);
@@ -407,16 +464,6 @@ static void inspect(struct crash *c)
 	     "the verdict");
 	printf("%" PRIu64 " receipts\n", result.receipts);
 	must(result.receipts == c->count + c->genesis, "a receipt for every block, and one more for a GENESIS");
-	struct buffer receipt, countersign;
-	buffer_init(&receipt, 4096);
-	buffer_init(&countersign, 4096);
-	for (size_t i = 0; i < c->count; i++) {
-		buffer_clear(&receipt);
-		must(evidence_receipt(e, &c->chain.host, i + 1, c->group[i].hash, &receipt, &countersign) == 0 &&
-		     receipt.len == RECEIPT_SIZE, "an acknowledged block is not in the database");
-	}
-	buffer_free(&receipt);
-	buffer_free(&countersign);
 	struct rows rows = { e, 0 };
 	must(evidence_chunks_after(e, 0, 0, look_row, &rows) == 0 && rows.count == look.chunks, "rows of chunks");
 	evidence_close(e);

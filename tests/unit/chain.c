@@ -124,14 +124,45 @@ void chain_block(struct chain *c, uint16_t flags)
 	c->digest_count = 0;
 }
 
+static int get_node(void *context, unsigned level, uint64_t index, uint8_t out[HASH_SIZE])
+{
+	const struct chain *c = context;
+	struct merkle_edge edge = { 0 };
+	for (uint64_t i = index << level; i < (index + 1) << level; i++)
+		merkle_edge_add(&edge, c->leaves[i]);
+	merkle_edge_root(&edge, out);
+	return 0;
+}
+
+/* The log grows by this record alone. */
+static void put_receipt(struct chain *c, struct buffer *payload, struct receipt *r)
+{
+	struct id server = { { 0 } };
+	struct buffer note;
+	must(c->leaf_count < 256);
+	r->leaf = r->old_size = c->leaf_count;
+	receipt_leaf(&r->record, c->leaves[c->leaf_count++]);
+	must(merkle_inclusion(c->leaf_count, r->leaf, get_node, c, &r->inclusion) == 0);
+	must(merkle_consistency(r->old_size, c->leaf_count, get_node, c, &r->consistency) == 0);
+	checkpoint_origin(&server, r->checkpoint.origin);
+	r->checkpoint.size = c->leaf_count;
+	must(merkle_root(c->leaf_count, get_node, c, r->checkpoint.root) == 0);
+	buffer_init(&note, NOTE_MAX);
+	must(checkpoint_put(&note, &r->checkpoint, &c->log) == 0);
+	r->note = (const char *)note.data;
+	r->note_len = note.len;
+	must(receipt_encode(payload, r) == 0);
+	buffer_free(&note);
+}
+
 void chain_receipt(struct chain *c, enum receipt_type type)
 {
 	struct buffer payload;
-	struct receipt r = { .type = type, .host = c->host, .sequence = c->sequence,
-			     .received_wall_ns = wall_ns(c) + 300000000 };
-	memcpy(r.block_hash, c->head, HASH_SIZE);
-	buffer_init(&payload, RECEIPT_SIZE);
-	must(receipt_encode(&payload, &r, &c->log) == 0);
+	struct receipt r = { .record = { .type = type, .host = c->host, .sequence = c->sequence,
+					.received_wall_ns = wall_ns(c) + 300000000 } };
+	memcpy(r.record.block_hash, c->head, HASH_SIZE);
+	buffer_init(&payload, RECEIPT_MAX);
+	put_receipt(c, &payload, &r);
 	put_unit(c, type == RECEIPT_GENESIS ? UNIT_COUNTERSIGN : UNIT_RECEIPT, &payload);
 	buffer_free(&payload);
 }

@@ -28,6 +28,8 @@ struct chain {
 	struct id stream;
 	struct record_columns columns;
 	uint64_t frame;
+	uint8_t leaves[256][HASH_SIZE];  /* of the server's log */
+	uint64_t leaf_count;
 };
 
 void chain_init(struct chain *c);
@@ -44,7 +46,8 @@ void chain_stream(struct chain *c);
 void chain_block(struct chain *c, uint16_t flags);
 /* The server's receipt (or, type genesis, countersignature) of the last block. */
 void chain_receipt(struct chain *c, enum receipt_type type);
-/* Genesis, three chunks in two blocks, receipt, CLOSE: verdict UNANCHORED. */
+/* Genesis, three chunks in two blocks, receipt, CLOSE: verdict UNANCHORED, or
+ * OK when chain_receipt follows. */
 void chain_sample(struct chain *c);
 /* Verify a buffer of units. */
 struct verify_result chain_verify(const struct chain *c, const uint8_t *data, size_t len);

@@ -115,7 +115,7 @@ void fakestore_frame(struct fakestore *f, struct fakesession *s)
 
 void fakestore_chunk(struct fakestore *f, struct fakesession *s, uint16_t flags)
 {
-	struct buffer stored, signed_block, receipt;
+	struct buffer stored, signed_block;
 	uint8_t digest[1][HASH_SIZE];
 	if (s->run.len > 0)
 		next_frame(s);
@@ -138,13 +138,7 @@ void fakestore_chunk(struct fakestore *f, struct fakesession *s, uint16_t flags)
 	struct chunk decoded;
 	MUST(chunk_decode(stored.data, stored.len, &decoded, NULL));
 	struct evidence_piece piece = { stored.data, stored.len }, block = { signed_block.data, signed_block.len };
-	struct receipt r = { .type = RECEIPT_BLOCK, .host = f->host, .sequence = f->sequence };
-	memcpy(r.block_hash, f->head, HASH_SIZE);
-	buffer_init(&receipt, RECEIPT_SIZE);
-	MUST(receipt_encode(&receipt, &r, &f->log));
-	struct evidence_piece signed_receipt = { receipt.data, receipt.len };
-	MUST(evidence_put(f->evidence, &b, &piece, &decoded, 1, &block, &signed_receipt, NULL));
-	buffer_free(&receipt);
+	MUST(evidence_put(f->evidence, &b, &piece, &decoded, 1, &block));
 	buffer_free(&stored);
 	buffer_free(&signed_block);
 }

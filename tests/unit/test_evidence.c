@@ -80,7 +80,6 @@ static int put(struct fixture *f, bool tail)
 	struct evidence_piece block_piece = { 0 };
 	struct block block;
 	size_t count = 0;
-	int rc = 0;
 	for (; f->taken < f->chain.units.len; ) {
 		struct unit u;
 		struct frame frame;
@@ -99,12 +98,7 @@ static int put(struct fixture *f, bool tail)
 	}
 	if (block_piece.data == NULL)
 		return 0;
-	uint8_t receipt[RECEIPT_SIZE];
-	memset(receipt, 7, sizeof receipt);
-	const struct evidence_piece receipt_piece = { receipt, sizeof receipt };
-	rc = evidence_put(f->e, &block, pieces, decoded, count, &block_piece, &receipt_piece,
-			  block.flags & BLOCK_GENESIS ? &receipt_piece : NULL);
-	return rc;
+	return evidence_put(f->e, &block, pieces, decoded, count, &block_piece);
 }
 
 static int count_chunks(void *context, const struct evidence_chunk *c)
@@ -136,7 +130,7 @@ static void put_and_read(void **state)
 {
 	struct fixture *f = *state;
 	struct evidence_host h;
-	struct buffer receipt, countersign;
+	struct evidence_logged logged;
 	chain_block(&f->chain, BLOCK_GENESIS);
 	assert_int_equal(put(f, false), 0);
 	chain_chunk(&f->chain, "one", 0);
@@ -148,15 +142,10 @@ static void put_and_read(void **state)
 	assert_int_equal(h.last_sequence, 2);
 	assert_memory_equal(h.last_hash, f->chain.head, HASH_SIZE);
 	assert_memory_equal(h.next_key, f->chain.key.public_key, SIGN_PUBLIC_SIZE);
-	buffer_init(&receipt, 4096);
-	buffer_init(&countersign, 4096);
-	assert_int_equal(evidence_receipt(f->e, &f->chain.host, 2, f->chain.head, &receipt, &countersign), 0);
-	assert_int_equal(receipt.len, RECEIPT_SIZE);
-	assert_int_equal(countersign.len, 0);
-	assert_int_equal(receipt.data[0], 7);
-	assert_int_equal(evidence_receipt(f->e, &f->chain.host, 2, f->chain.identity.public_key, &receipt, &countersign), ITM_ENOENT);
-	buffer_free(&receipt);
-	buffer_free(&countersign);
+	assert_int_equal(evidence_logged(f->e, &f->chain.host, 2, f->chain.head, &logged), 0);
+	assert_int_equal(logged.leaf, 2); /* behind the GENESIS' two */
+	assert_false(logged.genesis);
+	assert_int_equal(evidence_logged(f->e, &f->chain.host, 2, f->chain.identity.public_key, &logged), ITM_ENOENT);
 }
 
 static void exactly_once(void **state)
@@ -229,7 +218,7 @@ static void torn_end(void **state)
 	assert_int_equal(put(f, false), 0);
 	assert_int_equal(evidence_segments(f->e, count_units, seen), 0);
 	assert_int_equal(seen[1], 2);   /* blocks */
-	assert_int_equal(seen[0], 4);   /* a chunk, two receipts, one countersignature */
+	assert_int_equal(seen[0], 1);   /* a chunk */
 	assert_int_equal(seen[2], 2);   /* segments */
 	struct stat st;
 	assert_int_equal(stat(path, &st), 0);

@@ -82,7 +82,7 @@ static void refused(void **state)
 static void sizes(void **state)
 {
 	static const struct { enum forward_type type; size_t size; } cases[] = {
-		{ FORWARD_HELLO, 10 }, { FORWARD_WELCOME, 58 },
+		{ FORWARD_HELLO, 18 }, { FORWARD_WELCOME, 58 },
 	};
 	uint8_t bytes[512] = { 0 };
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -37,6 +37,9 @@ static void dump_events(struct buffer *text, struct record_cursor *cursor)
 	}
 }
 
+/* The server of the golden file has no secret. */
+static const uint8_t log_seed[32] = "the golden log";
+
 /* Decode, say what is in it, and encode it again: the same bytes must come. */
 static void dump_unit(struct buffer *text, const struct unit *u, struct chunk_reader *reader, struct block_context *context)
 {
@@ -77,8 +80,12 @@ static void dump_unit(struct buffer *text, const struct unit *u, struct chunk_re
 		break;
 	case UNIT_RECEIPT:
 		assert_int_equal(receipt_decode(u->payload, u->len, &r, NULL), 0);
-		buffer_printf(text, " receipt %d for %" PRIu64, (int)r.type, r.sequence);
-		put_hex(text, "block", r.block_hash, HASH_SIZE);
+		buffer_printf(text, " receipt %d for %" PRIu64, (int)r.record.type, r.record.sequence);
+		put_hex(text, "block", r.record.block_hash, HASH_SIZE);
+		buffer_printf(text, " leaf %" PRIu64 " proof %zu of log %s size %" PRIu64, r.leaf, r.inclusion.count,
+			      r.checkpoint.origin, r.checkpoint.size);
+		put_hex(text, "root", r.checkpoint.root, HASH_SIZE);
+		assert_int_equal(receipt_encode(&again, &r), 0);
 		buffer_put_u8(text, '\n');
 		break;
 	}
@@ -96,18 +103,16 @@ static void dump(struct buffer *text, const struct buffer *file)
 	struct chunk_reader *reader = chunk_reader_new();
 	struct chain c = { .units = *file };
 	struct block_context context = { .known = false };
+	sign_keypair_of(log_seed, &c.log);
 	assert_int_equal(unit_segment_decode(file->data, file->len, &h, &fault), 0);
 	buffer_printf(text, "segment %" PRIu64 " store %u wall %" PRId64 "\n", h.number, h.store, h.wall_ns);
 	for (size_t at = SEGMENT_HEADER_SIZE; at < file->len; ) {
 		struct unit u;
 		struct block b;
-		struct receipt r;
 		assert_int_equal(unit_decode(file->data + at, file->len - at, &u, &fault), 0);
 		dump_unit(text, &u, reader, &context);
 		if (u.type == UNIT_BLOCK && block_decode(u.payload, u.len, &b, NULL) == 0 && (b.flags & BLOCK_GENESIS))
 			memcpy(c.identity.public_key, b.genesis.identity_key, SIGN_PUBLIC_SIZE);
-		if (u.type == UNIT_RECEIPT && receipt_decode(u.payload, u.len, &r, NULL) == 0)
-			memcpy(c.log.public_key, r.log_key, SIGN_PUBLIC_SIZE);
 		at += u.size;
 	}
 	struct verify_result result = chain_verify(&c, file->data + SEGMENT_HEADER_SIZE, file->len - SEGMENT_HEADER_SIZE);
@@ -123,6 +128,7 @@ static void generate(void)
 	struct segment_header h = { .owner = id_random(), .number = 1, .wall_ns = 1795456805123000000 };
 	chain_init(&c);
 	c.spool = true;
+	sign_keypair_of(log_seed, &c.log);
 	chain_sample(&c);
 	unit_segment_encode(&h, header);
 	buffer_init(&file, 1 << 20);

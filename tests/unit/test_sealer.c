@@ -333,21 +333,55 @@ static void test_failing_disk(void **state)
 	}
 }
 
-static struct receipt make_receipt(enum receipt_type type, uint64_t sequence, const struct block *b)
+/* The server's log: grows by each receipt. */
+static uint8_t leaves[64][HASH_SIZE];
+static uint64_t leaf_count;
+
+static int get_node(void *context, unsigned level, uint64_t index, uint8_t out[HASH_SIZE])
 {
-	struct receipt r = { .type = type, .host = config.host, .sequence = sequence };
+	struct merkle_edge edge = { 0 };
+	for (uint64_t i = index << level; i < (index + 1) << level; i++)
+		merkle_edge_add(&edge, leaves[i]);
+	merkle_edge_root(&edge, out);
+	return 0;
+}
+
+static struct receipt_record make_record(enum receipt_type type, uint64_t sequence, const struct block *b)
+{
+	struct receipt_record r = { .type = type, .host = config.host, .sequence = sequence };
 	block_hash(b, r.block_hash);
 	return r;
 }
 
-static int give(struct sealer *s, struct receipt r, const struct sign_key *key, uint16_t unit)
+/* Log the record and give its receipt, with a proof from old_size on. */
+static int give_from(struct sealer *s, struct receipt_record record, const struct sign_key *key, uint16_t unit,
+		     uint64_t old_size)
 {
-	struct buffer b;
-	buffer_init(&b, 1024);
-	assert_int_equal(receipt_encode(&b, &r, key), 0);
+	struct receipt r = { .record = record, .leaf = leaf_count, .old_size = old_size };
+	struct buffer b, note;
+	buffer_init(&b, RECEIPT_MAX);
+	buffer_init(&note, NOTE_MAX);
+	receipt_leaf(&record, leaves[leaf_count++]);
+	assert_int_equal(merkle_inclusion(leaf_count, r.leaf, get_node, NULL, &r.inclusion), 0);
+	assert_int_equal(merkle_consistency(old_size, leaf_count, get_node, NULL, &r.consistency), 0);
+	checkpoint_origin(&record.server, r.checkpoint.origin);
+	r.checkpoint.size = leaf_count;
+	assert_int_equal(merkle_root(leaf_count, get_node, NULL, r.checkpoint.root), 0);
+	assert_int_equal(checkpoint_put(&note, &r.checkpoint, key), 0);
+	r.note = (const char *)note.data;
+	r.note_len = note.len;
+	assert_int_equal(receipt_encode(&b, &r), 0);
 	int e = sealer_receipt(s, unit, b.data, b.len);
 	buffer_free(&b);
+	buffer_free(&note);
 	return e;
+}
+
+static int give(struct sealer *s, struct receipt_record record, const struct sign_key *key, uint16_t unit)
+{
+	struct sealer_status status;
+	sealer_status(s, &status);
+	return give_from(s, record, key, unit, status.log_size);
 }
 
 static void test_receipts(void **state)
@@ -361,7 +395,7 @@ static void test_receipts(void **state)
 		if (u.type == UNIT_BLOCK)
 			assert_int_equal(block_decode(u.payload, u.len, &genesis, NULL), 0);
 	spool_reader_free(r);
-	struct receipt good = make_receipt(RECEIPT_BLOCK, 1, &genesis), bad = good;
+	struct receipt_record good = make_record(RECEIPT_BLOCK, 1, &genesis), bad = good;
 	assert_int_equal(give(s, good, &config.identity, UNIT_RECEIPT), ITM_ECRYPTO);
 	bad.block_hash[0] ^= 1;
 	assert_int_equal(give(s, bad, &log_key, UNIT_RECEIPT), ITM_ECRYPTO);
@@ -375,7 +409,7 @@ static void test_receipts(void **state)
 	assert_int_equal(give(s, good, &log_key, UNIT_CHUNK), ITM_EFORMAT);
 	assert_int_equal(give(s, good, &log_key, UNIT_RECEIPT), 0);
 	assert_int_equal(give(s, good, &log_key, UNIT_RECEIPT), 0); /* known: taken once */
-	assert_int_equal(give(s, make_receipt(RECEIPT_GENESIS, 1, &genesis), &log_key, UNIT_COUNTERSIGN), 0);
+	assert_int_equal(give(s, make_record(RECEIPT_GENESIS, 1, &genesis), &log_key, UNIT_COUNTERSIGN), 0);
 	struct sealer_status status;
 	sealer_status(s, &status);
 	assert_int_equal(status.receipt, 1);

@@ -4,6 +4,8 @@
 verify.py [--identity FILE] [--log-key FILE] PATH: prints the verdict and a reason; the exit status is the verdict's.
 PATH is a segment or excerpt file, the folder of a spool, or an export bundle."""
 import argparse
+import base64
+import binascii
 import hashlib
 import os
 import re
@@ -153,6 +155,7 @@ class Verifier:
         self.host = self.head = self.next_key = None
         self.started, self.blocks, self.sequence, self.flags = False, 0, 0, 0
         self.recent, self.geneses, self.receipt_sequence = {}, [], 0
+        self.anchored, self.needed, self.seen, self.begins_late = 0, 0, (0, None), False
         self.late = self.excerpt  # begins after its streams did
         self.torn, self.context = [], None
 
@@ -394,9 +397,8 @@ class Verifier:
                 self.find("GAP", "chunks continue what is not here")
         if not self.blocks:
             self.host = host
-            if sequence != 1 and not (self.excerpt and own):
-                self.find("UNATTESTED", "begins in the middle")
-            elif self.identity is None:
+            self.begins_late = sequence != 1 and not (self.excerpt and own)
+            if not self.begins_late and self.identity is None:
                 self.find("UNATTESTED", "no identity key to trust")
         if own:
             self.geneses.append([sequence, hashed, sequence == 1 and reason == 1 and self.identity is not None])
@@ -405,23 +407,35 @@ class Verifier:
         self.recent[sequence] = hashed, key or next_key
         self.head, self.next_key, self.started, self.sequence, self.flags = hashed, next_key, True, sequence, flags
         self.blocks += 1
+        self.needed = sequence if self.watched is not None and self.ours else self.needed
         self.digests, self.whole, self.ours = [], True, False
 
     def receipt(self, r):
         record = Reader(r.take(112))
         need(record.take(4) == b"ITML" and record.number(1) == 1, "receipt of another version")
         kind, zero, host, sequence, hashed = record.number(1), record.number(2), record.take(16), record.number(8), record.take(32)
-        record.take(40)
-        key, signature = r.take(32), r.take(64)
-        r.end()
-        need(kind in (1, 2) and not zero and not record.number(8), "receipt is malformed")
+        record.take(8)
+        origin = b"itm/" + base32(record.take(16)).encode()
+        record.take(16)
+        leaf, inclusion, old, consistency = r.number(8), proof(r), r.number(8), proof(r)
+        note = Note(r.take(len(r.data) - r.at))
+        need(kind in (1, 2, 3) and not zero and not record.number(8), "receipt is malformed")
         if self.log is None:
             return
-        need(key == self.log and signed(key, signature, b"\x15", record.data), "receipt of another log")
+        need(note.origin == origin and note.signed_by(self.log), "receipt of another log")
+        need(included(note.size, leaf, sha256(b"\0", record.data), inclusion) == note.root, "receipt proves nothing")
+        seen, root = self.seen
+        need(note.size >= seen, "the log went back")
+        need(note.size != seen or note.root == root, "the log was forked")
+        if not seen or note.size == seen or old == seen:
+            need(not seen or note.size == seen or consistent(seen, note.size, root, note.root, consistency), "the log was forked")
+            self.seen = note.size, note.root
         need(not self.blocks or host == self.host, "receipt for another host")
         known = self.recent.get(sequence)
         need(not known or known[0] == hashed, "the server holds another block")
         self.receipt_sequence = max(self.receipt_sequence, sequence)
+        if known:
+            self.anchored = max(self.anchored, sequence)
         if kind == 2:
             for g in self.geneses:
                 g[2] |= g[1] == hashed
@@ -444,7 +458,92 @@ class Verifier:
             self.find("OPEN-TAIL", "not closed, or chunks that no block covers")
         if not self.blocks:
             self.find("OPEN-TAIL", "no block")
-        self.find("UNANCHORED", "whole and signed")
+        if self.begins_late and not self.anchored:
+            self.find("UNATTESTED", "begins in the middle, and no receipt vouches for it")
+        if not self.anchored or self.anchored < (self.needed or self.sequence):
+            self.find("UNANCHORED", "whole and signed")
+
+
+def proof(r):
+    n = r.number(1)
+    need(n <= 64, "proof is too long")
+    return [r.take(32) for _ in range(n)]
+
+
+def node(left, right):
+    return sha256(b"\1", left, right)
+
+
+def included(size, index, leaf, path):
+    """The root a leaf's path leads to (RFC 9162, 2.1.3.2); None when it can't be one."""
+    last = size - 1
+    if index > last:
+        return None
+    for step in path:
+        if last == 0:
+            return None
+        if index & 1 or index == last:
+            leaf = node(step, leaf)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            leaf = node(leaf, step)
+        index, last = index >> 1, last >> 1
+    return leaf if last == 0 else None
+
+
+def consistent(old, size, old_root, root, path):
+    """RFC 9162, 2.1.4.2, for 0 < old < size."""
+    path = ([old_root] if old & (old - 1) == 0 else []) + path
+    if not path:
+        return False
+    index, last = old - 1, size - 1
+    while index & 1:
+        index, last = index >> 1, last >> 1
+    was = now = path[0]
+    for step in path[1:]:
+        if last == 0:
+            return False
+        if index & 1 or index == last:
+            was, now = node(step, was), node(step, now)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            now = node(now, step)
+        index, last = index >> 1, last >> 1
+    return last == 0 and was == old_root and now == root
+
+
+def unbase64(text):
+    """One value has one text."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise Broken("base64") from error
+    need(base64.b64encode(data) == text, "base64")
+    return data
+
+
+class Note:
+    """A signed note with a checkpoint."""
+    LINE = re.compile(rb"\xe2\x80\x94 ([\x21-\x2a\x2c-\x7e]+) ([A-Za-z0-9+/]+={0,2})")
+
+    def __init__(self, data):
+        self.text, blank, lines = data.rpartition(b"\n\n")
+        need(blank and lines.endswith(b"\n"), "no signed note")
+        self.text += b"\n"
+        found = [self.LINE.fullmatch(line) for line in lines[:-1].split(b"\n")]
+        need(all(found), "signature of a note")
+        self.signatures = [(m[1], unbase64(m[2])) for m in found]
+        lines = self.text.split(b"\n")
+        need(len(lines) == 4 and re.fullmatch(rb"0|[1-9][0-9]{0,17}", lines[1]), "no checkpoint")
+        self.origin, self.size, self.root = lines[0], int(lines[1]), unbase64(lines[2])
+        need(len(self.root) == 32, "root of a checkpoint")
+
+    def signed_by(self, key):
+        want = sha256(self.origin, b"\n\1", key)[:4]
+        return any(name == self.origin and blob[:4] == want and signed(key, blob[4:], self.text)
+                   for name, blob in self.signatures)
 
 
 def segment(data):
