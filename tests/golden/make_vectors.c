@@ -615,6 +615,24 @@ static void make_other_log(struct chain *c, const char *name)
 	finish(c, name);
 }
 
+/* The log shows a tree whose first leaf is another one than before. */
+static void make_log_forked(struct chain *c, const char *name)
+{
+	whole(c);
+	c->leaves[0][0] ^= 1;
+	close_host(c);
+	finish(c, name);
+}
+
+/* The log forgets its newest leaves and goes on from there. */
+static void make_log_back(struct chain *c, const char *name)
+{
+	whole(c);
+	c->leaf_count -= 2;
+	close_host(c);
+	finish(c, name);
+}
+
 /* The server has a block that the record no longer has. */
 static void make_cut_tail(struct chain *c, const char *name)
 {
@@ -808,6 +826,8 @@ static const struct vector {
 	{ "older-key.itm", VERDICT_TAMPERED, make_older_key, "a block signed by the key of the block before it" },
 	{ "newest-key.itm", VERDICT_TAMPERED, make_newest_key, "a block emptied and signed anew with the newest key" },
 	{ "other-log.itm", VERDICT_TAMPERED, make_other_log, "a receipt of another log" },
+	{ "log-forked.itm", VERDICT_TAMPERED, make_log_forked, "the log does not go on from what receipts showed of it" },
+	{ "log-back.itm", VERDICT_TAMPERED, make_log_back, "the log is shorter than a receipt showed it" },
 	{ "cut-tail.itm", VERDICT_TAMPERED, make_cut_tail, "the server's receipt names a block that is gone" },
 	{ "middle.itm", VERDICT_OPEN_TAIL, make_middle, "a trimmed spool: it begins in the middle, a receipt vouches for that" },
 	{ "middle-short.itm", VERDICT_UNATTESTED, make_middle_short, "the same, with a block in the short form" },
