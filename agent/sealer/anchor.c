@@ -85,11 +85,15 @@ int sealer_receipt(struct sealer *s, uint16_t unit_type, const void *payload, si
 		r = ledger_check(&s->ledger, &receipt.record);
 	if (r != 0)
 		return r;
+	uint64_t seen = s->anchor.seen.size;
 	r = anchor_follow(s, &receipt);
 	if (r != 0)
 		return r;
-	/* No room: the next receipt speaks for these blocks too. */
-	if (spool_queued(s->spool) >= SEALER_QUEUE_STOP || !ledger_receipt(&s->ledger, &receipt.record))
+	/* No room: the next receipt speaks for these blocks too.  One that says
+	 * nothing new of blocks is kept when it moved the log on: what was seen
+	 * outlives a restart by it. */
+	bool moved = s->anchor.seen.size > seen;
+	if (spool_queued(s->spool) >= SEALER_QUEUE_STOP || (!ledger_receipt(&s->ledger, &receipt.record) && !moved))
 		return 0;
 	r = spool_append(s->spool, (uint8_t)unit_type, 1, payload, len);
 	if (r == 0)

@@ -47,7 +47,7 @@ static int set_up(void **state)
 	log_open("test_remove", 0);
 	fakestore_open(&b->f);
 	assert_int_equal(evidence_server(b->f.evidence, &b->server), 0);
-	evidence_set_segment_size(b->f.evidence, 2048);
+	evidence_set_segment_size(b->f.evidence, 1024);
 	fakestore_session(&b->secret, 1000, "alice", "pty");
 	fakestore_session(&b->other, 2000, "bob", "pty");
 	for (int i = 0; i < 6; i++) {

@@ -416,11 +416,108 @@ static void test_receipts(void **state)
 	assert_int_equal(status.oldest_unacknowledged_wall_ns, 0);
 	assert_int_equal(run_for(s, 300), 0);
 	sealer_free(s);
-	assert_int_equal(check().receipts, 2); /* the countersignature is one too */
+	assert_int_equal(check().receipts, 3); /* the one that came again moved the log on; the countersignature is one too */
 	s = open_sealer(NULL, 0);
 	sealer_status(s, &status);
 	assert_int_equal(status.receipt, 1);
 	sealer_free(s);
+}
+
+/* A log that went back, was forked, or proves from elsewhere. */
+static void test_log_is_followed(void **state)
+{
+	struct block genesis = { 0 };
+	struct unit u;
+	struct spool_place place;
+	struct sealer_status status;
+	struct sealer *s = open_sealer(NULL, 0);
+	struct spool_reader *r = spool_reader_new(dir);
+	while (spool_reader_next(r, &u, &place, NULL) == 1)
+		if (u.type == UNIT_BLOCK)
+			assert_int_equal(block_decode(u.payload, u.len, &genesis, NULL), 0);
+	spool_reader_free(r);
+	struct receipt_record record = make_record(RECEIPT_BLOCK, 1, &genesis);
+	uint64_t size;
+	bool ask;
+	leaf_count = 0;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(give(s, record, &log_key, UNIT_RECEIPT), 0);
+	sealer_log(s, &size, &ask);
+	assert_int_equal(size, 5);
+	assert_false(ask);
+	/* From another size: nothing is wrong, but it proves nothing to us. */
+	assert_int_equal(give_from(s, record, &log_key, UNIT_RECEIPT, 3), ITM_EBUSY);
+	sealer_log(s, &size, &ask);
+	assert_int_equal(size, 5);
+	assert_true(ask);
+	sealer_log(s, &size, &ask);
+	assert_false(ask); /* said once */
+	/* The log is gone and begins anew: shorter, then as long, then longer. */
+	leaf_count = 0;
+	record.received_wall_ns++;
+	for (uint64_t n = 1; n <= 6; n++)
+		assert_int_equal(give_from(s, record, &log_key, UNIT_RECEIPT, n > 5 ? 5 : 0), ITM_ECRYPTO);
+	sealer_status(s, &status);
+	assert_int_equal(status.log_size, 5);
+	assert_true(strlen(status.log_refused) > 0);
+	/* A restart does not forget what was seen. */
+	assert_int_equal(run_for(s, 300), 0);
+	sealer_free(s);
+	s = open_sealer(NULL, 0);
+	assert_int_equal(give_from(s, record, &log_key, UNIT_RECEIPT, 5), ITM_ECRYPTO);
+	sealer_free(s);
+}
+
+static size_t count_segments(void)
+{
+	size_t n = 0;
+	struct spool_reader *r = spool_reader_new(dir);
+	struct unit u;
+	struct spool_place place;
+	uint64_t last = 0;
+	while (spool_reader_next(r, &u, &place, NULL) == 1) {
+		n += place.segment != last;
+		last = place.segment;
+	}
+	spool_reader_free(r);
+	return n;
+}
+
+/* Old segments go when a receipt covers them, never before; what is left
+ * verifies and is what a restart needs. */
+static void test_trim(void **state)
+{
+	struct block last = { 0 };
+	struct block_context context = { .known = false };
+	struct unit u;
+	struct spool_place place;
+	for (int i = 0; i < 4; i++) { /* a segment for each start */
+		struct sealer *s = open_sealer(NULL, 0);
+		assert_int_equal(run_for(s, 70000), 0);
+		sealer_free(s);
+	}
+	size_t before = count_segments();
+	assert_true(before >= 4);
+	struct sealer *s = open_sealer(NULL, 0);
+	assert_int_equal(run_for(s, 70000), 0);
+	assert_int_equal(count_segments(), before + 1); /* no receipt, no trim */
+	struct spool_reader *r = spool_reader_new(dir);
+	while (spool_reader_next(r, &u, &place, NULL) == 1)
+		if (u.type == UNIT_BLOCK)
+			assert_int_equal(block_decode_after(&context, u.payload, u.len, &last, NULL), 0);
+	spool_reader_free(r);
+	leaf_count = 0;
+	assert_int_equal(give(s, make_record(RECEIPT_BLOCK, last.sequence, &last), &log_key, UNIT_RECEIPT), 0);
+	assert_int_equal(run_for(s, 1000), 0);
+	assert_int_equal(count_segments(), 1);
+	sealer_free(s);
+	s = open_sealer(NULL, 0);
+	assert_int_equal(run_for(s, 40000), 0);
+	sealer_free(s);
+	struct verify_result result = check();
+	if (result.verdict > VERDICT_OPEN_TAIL)
+		fail_msg("%s", result.detail);
+	assert_true(result.first_sequence > 1);
 }
 
 /* More than a segment holds: nothing open crosses over, and a restart reads
@@ -499,7 +596,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_slot), TEST(test_session), TEST(test_heartbeat_and_interval), TEST(test_recorder_lost),
-		TEST(test_killed), TEST(test_reboot_and_lost_key), TEST(test_failing_disk), TEST(test_receipts),
+		TEST(test_killed), TEST(test_reboot_and_lost_key), TEST(test_failing_disk), TEST(test_receipts), TEST(test_log_is_followed), TEST(test_trim),
 		TEST(test_segments), TEST(test_many_streams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
