@@ -9,7 +9,6 @@
 
 #include "base/buffer.h"
 #include "base/id.h"
-#include "format/note.h"
 #include "format/verify.h"
 #include "store/evidence.h"
 
@@ -37,7 +36,6 @@ struct walk {
 	bool unsigned_yet;               /* the stream is in the provisional tail alone: no signed chunk of it is missed */
 	bool excerpt;                    /* an excerpt for this stream alone */
 	struct id stream, host;
-	const struct note_key *witness;  /* a store's log must be cosigned by it; NULL = not asked */
 	void (*progress)(void *context, const char *origin, uint64_t units);
 	void *context;
 

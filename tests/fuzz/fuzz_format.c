@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/config.h"
+#include "format/act.h"
 #include "format/block.h"
 #include "format/chunk.h"
 #include "format/frame.h"
@@ -77,6 +78,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct block_context context = { .sequence = 1, .wall_ns = INT64_MAX / 2, .boot_ns = 1000000 };
 	struct block block;
 	struct receipt receipt;
+	struct note note;
+	struct note_key key;
+	struct checkpoint checkpoint;
+	static struct act act;
 	struct removal removal;
 	struct unit unit;
 	char text[64];
@@ -96,6 +101,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		block_decode_after(&context, data, len, &block, NULL);
 		break;
 	case 'r': receipt_decode(data, len, &receipt, NULL); break;
+	case 'n':
+		if (note_decode(data, len, &note, NULL) == 0)
+			checkpoint_decode(note.text, note.text_len, &checkpoint, NULL);
+		note_key_decode((const char *)data, len, &key);
+		break;
+	case 'a': act_decode(data, len, &act, NULL); break;
 	case 'x':
 		if (removal_decode(data, len, &removal, NULL) == 0)
 			removal_words(&removal, text, sizeof text);
