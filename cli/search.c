@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/startup.h"
+#include "store/query.h"
 #include "terminal/text.h"
 #include "view/locate.h"
 #include "view/say.h"
@@ -17,18 +18,19 @@
 static const char *const program = "itm search";
 
 enum {
-	QUERY_MAX = 4096,
 	SHORT_ID = 8,           /* characters of an id that are shown; 40 bits */
 };
 
 struct search_options {
 	struct places_options places;
-	uint64_t limit;
+	uint64_t limit, offset, context;
 	bool json;
 };
 
 static const struct options_entry entries[] = {
 	{ "limit", 'n', "N", OPTIONS_NUMBER, offsetof(struct search_options, limit), 1, 100000, "at most so many (default 50)" },
+	{ "offset", 0, "N", OPTIONS_NUMBER, offsetof(struct search_options, offset), 0, 100000000, "pass over the first N" },
+	{ "context", 'C', "N", OPTIONS_NUMBER, offsetof(struct search_options, context), 0, INDEX_CONTEXT_MAX, "and N lines on each side" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct search_options, json), 0, 0, "one array of objects" },
 	PLACES_STORE(search_options, places),
 	PLACES_INDEX(search_options, places),
@@ -44,8 +46,9 @@ static const struct options_command command = {
 	.operands_max = 256,
 	.summary = "Find text that was shown in a session, newest first.",
 	.entries = entries,
-	.more = "QUERY: words (all must match), \"a phrase\", prefix*, user:NAME host:NAME\n"
-		"session:ID after:TIME before:TIME",
+	.more = "QUERY: words, \"a phrase\", prefix*, *inside*, /regex/; and, or, not, ( );\n"
+		"in one place: out: cmd: file: in: exe: argv: alert:; of sessions: user: host:\n"
+		"session: tty: src: after:TIME before:TIME",
 };
 
 struct results {
@@ -53,6 +56,19 @@ struct results {
 	bool as_json, colour;
 	uint64_t count;
 };
+
+static const char *const kinds[] = {
+	[LINES_SHOWN] = "shown", [LINES_RAW] = "sent", [LINES_FILE] = "file", [LINES_COMMAND] = "command",
+};
+
+static void add_json_lines(struct json *j, const char *key, const struct index_line *lines, size_t count)
+{
+	json_key(j, key);
+	json_array(j);
+	for (size_t i = 0; i < count; i++)
+		json_bytes(j, lines[i].text, lines[i].len);
+	json_array_end(j);
+}
 
 static int add_json(struct results *out, const struct index_hit *hit, const char *replay)
 {
@@ -70,12 +86,19 @@ static int add_json(struct results *out, const struct index_hit *hit, const char
 	json_text(&j, wall);
 	json_key(&j, "line");
 	json_text(&j, hit->line);
-	json_key(&j, "match_start");
-	json_uint(&j, hit->match_start);
-	json_key(&j, "match_len");
-	json_uint(&j, hit->match_len);
-	json_key(&j, "shown");
-	json_bool(&j, !hit->raw);
+	json_key(&j, "kind");
+	json_text(&j, kinds[hit->kind]);
+	json_key(&j, "matches");
+	json_array(&j);
+	for (size_t i = 0; i < hit->span_count; i++) {
+		json_array(&j);
+		json_uint(&j, hit->spans[i].start);
+		json_uint(&j, hit->spans[i].len);
+		json_array_end(&j);
+	}
+	json_array_end(&j);
+	add_json_lines(&j, "before", hit->before, hit->before_count);
+	add_json_lines(&j, "after", hit->after, hit->after_count);
 	json_key(&j, "hit_sealed");
 	json_bool(&j, !hit->provisional);
 	json_key(&j, "replay");
@@ -85,21 +108,42 @@ static int add_json(struct results *out, const struct index_hit *hit, const char
 	return json_result(&j);
 }
 
-/* The line with its match lit up; the match is clipped to the line. */
+/* The line with what matched lit up. */
 static void put_line(struct results *out, const struct index_hit *hit)
 {
-	size_t len = strlen(hit->line);
-	size_t start = hit->match_start < len ? hit->match_start : len;
-	size_t match = hit->match_len < len - start ? hit->match_len : len - start;
+	size_t len = strlen(hit->line), pos = 0;
 
 	buffer_put_text(&out->text, "    ");
-	text_escape(&out->text, hit->line, start);
-	if (out->colour && match > 0)
+	for (size_t i = 0; out->colour && i < hit->span_count; i++) {
+		const struct query_span *span = &hit->spans[i];
+		text_escape(&out->text, hit->line + pos, span->start - pos);
 		buffer_put_text(&out->text, "\033[1;31m");
-	text_escape(&out->text, hit->line + start, match);
-	if (out->colour && match > 0)
+		text_escape(&out->text, hit->line + span->start, span->len);
 		buffer_put_text(&out->text, "\033[0m");
-	text_escape(&out->text, hit->line + start + match, len - start - match);
+		pos = span->start + span->len;
+	}
+	text_escape(&out->text, hit->line + pos, len - pos);
+	buffer_put_u8(&out->text, '\n');
+}
+
+static void put_context(struct results *out, const struct index_line *lines, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		buffer_put_text(&out->text, "  - ");
+		text_escape(&out->text, lines[i].text, lines[i].len);
+		buffer_put_u8(&out->text, '\n');
+	}
+}
+
+/* Where a hit stands, when it is no line of the screen. */
+static const char *said_of(enum lines_kind kind)
+{
+	switch (kind) {
+	case LINES_RAW: return "    sent, but never stood on the screen:\n";
+	case LINES_FILE: return "    a file that passed:\n";
+	case LINES_COMMAND: return "    typed:\n";
+	default: return "";
+	}
 }
 
 static int add(void *context, const struct index_hit *hit)
@@ -121,10 +165,10 @@ static int add(void *context, const struct index_hit *hit)
 		buffer_put_u8(&out->text, '@');
 		text_escape(&out->text, hit->session.hostname, strlen(hit->session.hostname));
 		buffer_printf(&out->text, "  %s%s\n", replay, hit->provisional ? "  (not yet sealed)" : "");
-		if (hit->raw)
-			buffer_put_text(&out->text, "    sent, but never stood on the screen:\n");
+		put_context(out, hit->before, hit->before_count);
+		buffer_put_text(&out->text, said_of(hit->kind));
 		put_line(out, hit);
-		r = buffer_put_u8(&out->text, '\n');
+		put_context(out, hit->after, hit->after_count);
 	}
 	fwrite(out->text.data, 1, out->text.len, stdout);
 	buffer_clear(&out->text);
@@ -165,31 +209,58 @@ static int join(char **words, int count, char *out, size_t size)
 	return 0;
 }
 
+static int refused(const char *query, int r, const struct fault *fault)
+{
+	switch (r) {
+	case ITM_EFORMAT:
+	case ITM_EINVAL:
+	case ITM_ELIMIT:
+		explain_query(query, fault);
+		return EX_USAGE;
+	case ITM_ENOENT:
+	case ITM_EBUSY:
+		explain_query(query, fault);
+		return EX_NOINPUT;
+	case ITM_ETIMEOUT:
+		say_error(program, "stopped after %d s: this is what was found until then; narrow it with user: host: after:",
+			  INDEX_SEARCH_MS / 1000);
+		return EX_UNAVAILABLE;
+	default:
+		say_error(program, "cannot search: %s", error_text(r));
+		return say_status(r);
+	}
+}
+
+/* What the list itself doesn't say. */
+static void remark(const struct search_options *o, const struct index_search *how, const struct results *out)
+{
+	if (how->unanswered)
+		say_error(program, "nothing is known of in:, exe:, argv: and alert: yet: they match nothing");
+	if (how->given_up > 0)
+		say_error(program, "on %llu lines the regular expression took too long: they were not searched",
+			  (unsigned long long)how->given_up);
+	if (o->json)
+		return;
+	if (out->count == 0)
+		fprintf(stderr, "nothing found\n");
+	else if (how->more)
+		fprintf(stderr, "there is more: --offset %llu\n", (unsigned long long)(o->offset + out->count));
+}
+
 static int search(struct index *index, const char *query, const struct search_options *o, struct results *out)
 {
+	struct index_search how = { .limit = o->limit, .offset = o->offset, .context = (unsigned)o->context };
 	struct fault fault = { 0 };
 	int r;
 
 	if (o->json)
 		printf("[");
-	r = index_search(index, query, o->limit, add, out, &fault);
+	r = index_search(index, query, &how, add, out, &fault);
 	if (o->json)
 		printf("]\n");
-	if (r == ITM_EFORMAT || r == ITM_EINVAL || r == ITM_ELIMIT) {
-		explain_query(query, &fault);
-		return EX_USAGE;
-	}
-	if (r == ITM_ETIMEOUT) {
-		say_error(program, "stopped after %d s: this is what was found until then; narrow it with user: host: after:",
-			  INDEX_SEARCH_MS / 1000);
-		return EX_UNAVAILABLE;
-	}
-	if (r != 0) {
-		say_error(program, "cannot search: %s", error_text(r));
-		return say_status(r);
-	}
-	if (out->count == 0 && !o->json)
-		fprintf(stderr, "nothing found\n");
+	if (r != 0)
+		return refused(query, r, &fault);
+	remark(o, &how, out);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "store/index_state.h"
-#include "store/query.h"
+#include "store/words.h"
 
 /* What step 1 made is never changed: a new step comes after it, or the file
  * is rebuilt (`itm-indexd --rebuild`).  words holds no content: rowid = block
@@ -33,9 +33,10 @@ static const char *const schema[] = {
 	" kind TEXT NOT NULL, user TEXT NOT NULL, login BLOB NOT NULL, about BLOB NOT NULL,"
 	" provisional INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (session, number));"
 	"CREATE INDEX event_time ON event (wall_ns);",
+	"CREATE INDEX tblock_session ON tblock (session);",
 	NULL,
 };
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
 struct index *index_open(const char *dir, bool write, int *error)
 {
@@ -54,7 +55,7 @@ struct index *index_open(const char *dir, bool write, int *error)
 	x->db = sql_open(path, write, error);
 	if (x->db == NULL)
 		goto fail;
-	*error = sql_tokenizer(x->db, "itm", query_split);
+	*error = sql_tokenizer(x->db, "itm", words_split);
 	if (*error == 0 && write)
 		*error = sql_overwrite(x->db);
 	if (*error == 0 && write)
@@ -142,9 +143,9 @@ static bool wanted(const struct index_filter *f, const struct index_session *s)
 	char host[ID_TEXT_SIZE];
 	id_format(&s->host, host);
 	return (f->all || strcmp(s->mode, "host") != 0) &&
-	       (f->user == NULL || query_glob(f->user, s->user)) &&
-	       (f->host == NULL || query_glob(f->host, s->hostname) || query_glob(f->host, host)) &&
-	       (f->service == NULL || query_glob(f->service, s->service)) &&
+	       (f->user == NULL || words_glob(f->user, s->user)) &&
+	       (f->host == NULL || words_glob(f->host, s->hostname) || words_glob(f->host, host)) &&
+	       (f->service == NULL || words_glob(f->service, s->service)) &&
 	       (!f->live_only || (!s->ended && !s->open_tail));
 }
 

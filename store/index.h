@@ -9,8 +9,10 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "terminal/lines.h"
 
 struct index;
+struct query_span;                     /* query.h */
 struct index *index_open(const char *dir, bool write, int *error);
 void index_close(struct index *x);
 
@@ -65,22 +67,39 @@ int index_events(struct index *x, const struct index_event_filter *f,
 		 int (*each)(void *context, const struct index_event *e), void *context);
 bool index_event_wanted(const struct index_event_filter *f, const struct index_event *e);
 
-/* Search, in the language of query.h: words (all on one line), "phrases",
- * prefix*, -word, user: host: session: after: before: out: .  Newest first.  A
- * fault's offset points at the character. */
+/* Search, in the language of query.h, newest first. */
+struct index_line { uint64_t time_ms; const char *text; size_t len; };
 struct index_hit {
 	struct index_session session;
 	uint64_t time_ms;              /* since the session's start */
 	int64_t wall_ns;
+	enum lines_kind kind;
 	const char *line;              /* borrowed, UTF-8, no control characters */
-	size_t match_start, match_len; /* bytes in line */
+	const struct query_span *spans; /* what matched in it, ascending */
+	size_t span_count;
 	bool provisional;
-	bool raw;                      /* was sent, but never stood on the screen (a title, text out of sight) */
+	/* Lines around it that were shown, oldest first; borrowed. */
+	const struct index_line *before, *after;
+	size_t before_count, after_count;
 };
-/* limit 0 = 100.  ITM_ETIMEOUT after INDEX_SEARCH_MS; hits until then are
- * given. */
-enum { INDEX_SEARCH_MS = 10000 };
-int index_search(struct index *x, const char *query, uint64_t limit,
+enum {
+	INDEX_SEARCH_MS = 10000,
+	INDEX_SPANS_MAX = 32,
+	INDEX_CONTEXT_MAX = 20,        /* lines on each side */
+};
+struct index_search {
+	uint64_t limit;                /* 0 = 100 */
+	uint64_t offset;               /* hits passed over first */
+	unsigned context;              /* lines on each side, at most INDEX_CONTEXT_MAX */
+	/* Filled in: */
+	bool more;                     /* there are hits beyond the last one given */
+	bool unanswered;               /* a field was asked for of which the index knows nothing */
+	uint64_t given_up;             /* lines on which a regular expression took too long: not searched */
+};
+/* 0; what query_parse returns, and ITM_ENOENT, ITM_EBUSY for session:, with the
+ * place in fault; ITM_ETIMEOUT after INDEX_SEARCH_MS: hits until then were
+ * given.  What each returns other than 0 stops the search and is returned. */
+int index_search(struct index *x, const char *query, struct index_search *how,
 		 int (*each)(void *context, const struct index_hit *h), void *context, struct fault *fault);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "store/index_state.h"
 #include "store/index_write.h"
-#include "store/query.h"
+#include "store/words.h"
 
 enum { DEFAULT_LIMIT = 100 };
 
@@ -55,9 +55,9 @@ bool index_event_wanted(const struct index_event_filter *f, const struct index_e
 {
 	char host[ID_TEXT_SIZE];
 	id_format(&e->host, host);
-	return (f->user == NULL || query_glob(f->user, e->user)) &&
-	       (f->kind == NULL || query_glob(f->kind, e->kind)) &&
-	       (f->host == NULL || query_glob(f->host, e->hostname) || query_glob(f->host, host)) &&
+	return (f->user == NULL || words_glob(f->user, e->user)) &&
+	       (f->kind == NULL || words_glob(f->kind, e->kind)) &&
+	       (f->host == NULL || words_glob(f->host, e->hostname) || words_glob(f->host, host)) &&
 	       (f->after_wall_ns == 0 || e->wall_ns >= f->after_wall_ns) &&
 	       (f->before_wall_ns == 0 || e->wall_ns < f->before_wall_ns);
 }

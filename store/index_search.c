@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "store/index.h"
+#include "store/index_around.h"
 #include "store/index_state.h"
 #include "store/query.h"
 #include "store/tblock.h"
@@ -10,36 +11,30 @@
 struct search {
 	struct index *x;
 	struct query query;
+	struct query_facts facts;            /* of the session in hit, and the line */
+	char host[ID_TEXT_SIZE];
 	struct tblock block;
+	struct index_around around;
 	struct sql_statement *sessions;      /* one session by its row */
 	struct index_hit hit;                /* hit.session: of session_row */
-	int64_t session_row;
-	bool session_wanted;
-	struct id only;                      /* session: */
-	uint64_t left;
+	int64_t session_row, block_id;
+	struct index_search *how;
+	uint64_t pass_over, left;
+	uint64_t deadline_ns;
 	int (*each)(void *context, const struct index_hit *h);
 	void *context;
+	struct fault *fault;
 };
-
-static bool session_matches(const struct search *s)
-{
-	const struct query *q = &s->query;
-	const struct index_session *session = &s->hit.session;
-	char host[ID_TEXT_SIZE];
-	id_format(&session->host, host);
-	return (q->user[0] == '\0' || query_glob(q->user, session->user)) &&
-	       (q->host[0] == '\0' || query_glob(q->host, session->hostname) || query_glob(q->host, host)) &&
-	       (q->session[0] == '\0' || id_equal(&s->only, &session->stream));
-}
 
 static int load_session(struct search *s, int64_t row)
 {
+	struct index_session *session = &s->hit.session;
 	if (s->session_row == row)
 		return 0;
 	sql_bind_int(s->sessions, 1, row);
 	int result = sql_step(s->sessions);
 	if (result == 1) {
-		result = index_state_session(s->sessions, &s->hit.session);
+		result = index_state_session(s->sessions, session);
 		sql_reset(s->sessions);
 	} else if (result == 0) {
 		result = ITM_EFORMAT;
@@ -47,33 +42,70 @@ static int load_session(struct search *s, int64_t row)
 	if (result != 0)
 		return result;
 	s->session_row = row;
-	s->session_wanted = session_matches(s);
+	id_format(&session->host, s->host);
+	s->facts = (struct query_facts){ .user = session->user, .hostname = session->hostname, .host = s->host,
+					 .tty = session->tty, .src = session->rhost, .stream = session->stream };
 	return 0;
+}
+
+static int late(struct search *s)
+{
+	return clock_boot_ns() <= s->deadline_ns ? 0 :
+	       error_fault(s->fault, ITM_ETIMEOUT, 0, "stopped after 10 s: narrow the search by user:, host:, session: or a word");
+}
+
+/* One line that matches. */
+static int give(struct search *s, const struct tblock_line *line, size_t number, size_t offset)
+{
+	struct query_span spans[INDEX_SPANS_MAX];
+	struct index_hit *h = &s->hit;
+	if (s->pass_over > 0) {
+		s->pass_over--;
+		return 0;
+	}
+	if (s->left == 0) {
+		s->how->more = true;
+		return 0;
+	}
+	int result = index_around_find(&s->around, s->x, s->session_row, s->block_id, &s->block, number, offset,
+				       s->how->context);
+	char *text = result == 0 ? strndup(line->text, line->len) : NULL;
+	if (text == NULL)
+		return result != 0 ? result : ITM_ENOMEM;
+	h->time_ms = line->time_ms;
+	h->wall_ns = s->facts.from_wall_ns;
+	h->kind = line->kind;
+	h->line = text;
+	h->spans = spans;
+	h->span_count = query_spans(&s->query, &s->facts, spans, INDEX_SPANS_MAX);
+	h->before = s->around.before;
+	h->before_count = s->around.before_count;
+	h->after = s->around.after;
+	h->after_count = s->around.after_count;
+	s->left--;
+	result = s->each(s->context, h);
+	free(text);
+	h->line = NULL;
+	return result;
 }
 
 /* The lines of one block, newest first. */
 static int search_lines(struct search *s)
 {
 	struct tblock_line line;
+	struct query_facts *f = &s->facts;
 	size_t n = s->block.count, offset = s->block.text.len;
-	while (s->left > 0 && tblock_last(&s->block, &n, &offset, &line)) {
-		struct index_hit *h = &s->hit;
-		h->wall_ns = h->session.start_wall_ns + (int64_t)(line.time_ms * 1000000);
-		if (h->wall_ns < s->query.after_wall_ns ||
-		    (s->query.before_wall_ns != 0 && h->wall_ns >= s->query.before_wall_ns))
-			continue;
-		if (!query_match(&s->query, line.text, line.len, &h->match_start, &h->match_len))
-			continue;
-		char *text = strndup(line.text, line.len);
-		if (text == NULL)
-			return ITM_ENOMEM;
-		h->time_ms = line.time_ms;
-		h->raw = line.raw;
-		h->line = text;
-		s->left--;
-		int result = s->each(s->context, h);
-		free(text);
-		h->line = NULL;
+	while (!s->how->more && tblock_last(&s->block, &n, &offset, &line)) {
+		uint64_t given_up = s->how->given_up;
+		f->from_wall_ns = f->to_wall_ns = s->hit.session.start_wall_ns + (int64_t)(line.time_ms * 1000000);
+		f->kind = line.kind;
+		f->text = line.text;
+		f->len = line.len;
+		int result = 0;
+		if (query_match(&s->query, f, &s->how->given_up) == QUERY_YES)
+			result = give(s, &line, n, offset);
+		if (result == 0 && s->how->given_up != given_up)
+			result = late(s);
 		if (result != 0)
 			return result;
 	}
@@ -83,31 +115,41 @@ static int search_lines(struct search *s)
 static int search_block(struct search *s, struct sql_statement *q)
 {
 	size_t len;
+	uint64_t none = 0;
 	int result = load_session(s, sql_int(q, 0));
-	if (result != 0 || !s->session_wanted)
+	if (result != 0)
 		return result;
+	int64_t start_wall_ns = s->hit.session.start_wall_ns;
+	s->facts.text = NULL;
+	s->facts.from_wall_ns = start_wall_ns + sql_int(q, 1) * 1000000;
+	s->facts.to_wall_ns = start_wall_ns + sql_int(q, 4) * 1000000;
+	if (query_match(&s->query, &s->facts, &none) == QUERY_NO)
+		return 0;
 	const void *body = sql_blob(q, 3, &len);
 	result = tblock_decode(&s->block, body, len, (uint64_t)sql_int(q, 1), s->x->inflate, NULL);
 	if (result != 0)
 		return result;
+	s->block_id = sql_int(q, 5);
 	s->hit.provisional = sql_int(q, 2) != 0;
 	return search_lines(s);
 }
 
-static int search_all(struct search *s, const char *expression, struct fault *fault)
+/* By the words' expression, or every block. */
+static int search_all(struct search *s, const char *expression)
 {
 	struct sql_statement *q;
-	uint64_t deadline_ns = clock_boot_ns() + (uint64_t)INDEX_SEARCH_MS * 1000000;
-	int result = sql_prepare(s->x->db,
-		"SELECT b.session, b.start_ms, b.provisional, b.body FROM words JOIN tblock b ON b.id = words.rowid"
-		" WHERE words MATCH ?1 ORDER BY words.rowid DESC", &q);
+	int result = sql_prepare(s->x->db, expression != NULL
+		? "SELECT b.session, b.start_ms, b.provisional, b.body, b.end_ms, b.id FROM words JOIN tblock b ON b.id = words.rowid"
+		  " WHERE words MATCH ?1 ORDER BY words.rowid DESC"
+		: "SELECT b.session, b.start_ms, b.provisional, b.body, b.end_ms, b.id FROM tblock b ORDER BY b.id DESC", &q);
 	if (result != 0)
 		return result;
-	sql_bind_text(q, 1, expression);
-	while (s->left > 0 && (result = sql_step(q)) == 1) {
+	if (expression != NULL)
+		sql_bind_text(q, 1, expression);
+	while (!s->how->more && (result = sql_step(q)) == 1) {
 		result = search_block(s, q);
-		if (result == 0 && clock_boot_ns() > deadline_ns)
-			result = error_fault(fault, ITM_ETIMEOUT, 0, "stopped after 10 s: narrow the search by user:, host:, session: or a rarer word");
+		if (result == 0)
+			result = late(s);
 		if (result != 0)
 			break;
 	}
@@ -115,58 +157,77 @@ static int search_all(struct search *s, const char *expression, struct fault *fa
 	return result == 1 ? 0 : result;
 }
 
-static int find_only(struct search *s, const char *query, struct fault *fault)
+static int find_sessions(struct search *s)
 {
-	if (s->query.session[0] == '\0')
-		return 0;
-	struct index_session found;
-	int result = index_session_find(s->x, s->query.session, &found);
-	const char *field = strstr(query, "session:");
-	uint64_t offset = field != NULL ? (uint64_t)(field - query) + 8 : 0;
-	if (result == ITM_ENOENT)
-		return error_fault(fault, result, offset, "no session of this name");
-	if (result == ITM_EBUSY)
-		return error_fault(fault, result, offset, "several sessions begin so: give more of its name");
-	if (result == 0)
-		s->only = found.stream;
-	return result;
+	struct query *q = &s->query;
+	for (size_t i = 0; i < q->node_count; i++) {
+		struct query_node *t = &q->nodes[i];
+		struct index_session found;
+		if (t->kind != QUERY_SESSION)
+			continue;
+		int result = index_session_find(s->x, q->text + t->first, &found);
+		if (result == ITM_ENOENT)
+			return error_fault(s->fault, result, t->at, "no session of this name");
+		if (result == ITM_EBUSY)
+			return error_fault(s->fault, result, t->at, "several sessions begin so: give more of its name");
+		if (result != 0)
+			return result;
+		t->stream = found.stream;
+	}
+	return 0;
 }
 
-int index_search(struct index *x, const char *query, uint64_t limit,
-		 int (*each)(void *context, const struct index_hit *h), void *context, struct fault *fault)
+static int search_snapshot(struct search *s)
 {
-	struct search *s = calloc(1, sizeof *s);
 	struct buffer expression;
-	if (s == NULL)
-		return ITM_ENOMEM;
-	s->x = x;
-	s->left = limit ? limit : 100;
-	s->each = each;
-	s->context = context;
-	tblock_init(&s->block);
 	buffer_init(&expression, (size_t)QUERY_MAX * 16);
-	int result = query_parse(query, strlen(query), &s->query, fault);
+	int result = sql_prepare(s->x->db, "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.id = ?1", &s->sessions);
+	if (result == 0)
+		result = find_sessions(s);
 	if (result == 0)
 		result = query_expression(&s->query, &expression);
-	if (result == 0 && buffer_text(&expression) == NULL)
+	if (result == 1 && buffer_text(&expression) == NULL)
 		result = ITM_ENOMEM;
-	if (result != 0)
-		goto out;
-	result = sql_prepare(x->db, "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.id = ?1", &s->sessions);
-	if (result == 0)
-		result = sql_snapshot(x->db);
-	if (result != 0)
-		goto out;
-	result = find_only(s, query, fault);
-	if (result == 0)
-		result = search_all(s, buffer_text(&expression), fault);
-	if (sql_commit(x->db) != 0 && result == 0)
-		result = ITM_EDB;
-out:
+	if (result >= 0)
+		result = search_all(s, result == 1 ? buffer_text(&expression) : NULL);
 	if (s->sessions != NULL)
 		sql_finalize(s->sessions);
 	buffer_free(&expression);
+	return result;
+}
+
+int index_search(struct index *x, const char *query, struct index_search *how,
+		 int (*each)(void *context, const struct index_hit *h), void *context, struct fault *fault)
+{
+	struct search *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return ITM_ENOMEM;
+	s->x = x;
+	s->how = how;
+	s->pass_over = how->offset;
+	s->left = how->limit ? how->limit : 100;
+	s->deadline_ns = clock_boot_ns() + (uint64_t)INDEX_SEARCH_MS * 1000000;
+	s->each = each;
+	s->context = context;
+	s->fault = fault;
+	how->more = how->unanswered = false;
+	how->given_up = 0;
+	if (how->context > INDEX_CONTEXT_MAX)
+		how->context = INDEX_CONTEXT_MAX;
+	tblock_init(&s->block);
+	index_around_init(&s->around);
+	int result = query_parse(query, strlen(query), &s->query, fault);
+	how->unanswered = result == 0 && s->query.unanswered;
+	if (result == 0)
+		result = sql_snapshot(x->db);
+	if (result == 0) {
+		result = search_snapshot(s);
+		if (sql_commit(x->db) != 0 && result == 0)
+			result = ITM_EDB;
+	}
+	index_around_free(&s->around);
 	tblock_free(&s->block);
+	query_free(&s->query);
 	free(s);
 	return result;
 }

@@ -3,12 +3,16 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "store/regex.h"
+#include "store/words.h"
 #include "terminal/utf8.h"
 #include "terminal/width.h"
 
 struct input {
 	const uint8_t *data;
 	size_t len, pos;
+	unsigned depth;                  /* open parentheses */
+	struct query *q;
 	struct fault *fault;
 };
 
@@ -17,27 +21,57 @@ static int refuse(const struct input *in, size_t offset, const char *reason)
 	return error_fault(in->fault, ITM_EFORMAT, offset, reason);
 }
 
-/* Marks stay with their letter. */
-static bool is_word(uint32_t rune)
+static bool at_end(const struct input *in) { return in->pos >= in->len; }
+static bool is_blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\n'; }
+
+/* What can't belong to an item any more. */
+static bool ends_item(const struct input *in, size_t pos)
 {
-	if (rune < 0x80)
-		return (rune | 32) - 'a' < 26 || rune - '0' < 10;
-	return width_is_word(rune) || (rune >= 0x300 && width_of(rune) == 0);
+	return pos >= in->len || is_blank(in->data[pos]) || (in->depth > 0 && in->data[pos] == ')');
 }
 
-static bool at_end(const struct input *in)
+static void skip_blanks(struct input *in)
 {
-	return in->pos >= in->len;
+	while (!at_end(in) && is_blank(in->data[in->pos]))
+		in->pos++;
 }
 
-static bool at_blank(const struct input *in)
+/* and, or, not: in small or in capital letters, standing alone. */
+static bool keyword_here(const struct input *in, const char *small, const char *capital)
 {
-	return in->data[in->pos] == ' ' || in->data[in->pos] == '\t' || in->data[in->pos] == '\n';
+	size_t n = strlen(small), end = in->pos + n;
+	if (in->len - in->pos < n || (memcmp(in->data + in->pos, small, n) != 0 && memcmp(in->data + in->pos, capital, n) != 0))
+		return false;
+	return ends_item(in, end) || in->data[end] == '(';
+}
+
+/* A new node; its number in *out. */
+static int add_node(struct input *in, enum query_kind kind, size_t at, uint16_t *out)
+{
+	struct query *q = in->q;
+	if (q->node_count == QUERY_NODES_MAX)
+		return error_fault(in->fault, ITM_ELIMIT, at, "too many words: at most 64 or so");
+	q->nodes[q->node_count] = (struct query_node){ .kind = (uint8_t)kind, .at = (uint16_t)at };
+	*out = q->node_count++;
+	return 0;
+}
+
+static int add_pair(struct input *in, enum query_kind kind, uint16_t *left, uint16_t right)
+{
+	uint16_t n;
+	int result = add_node(in, kind, in->q->nodes[right].at, &n);
+	if (result != 0)
+		return result;
+	in->q->nodes[n].left = *left;
+	in->q->nodes[n].right = right;
+	*left = n;
+	return 0;
 }
 
 /* Append one character of the query to a term, folded. */
-static int take_rune(struct input *in, struct query_term *t)
+static int take_rune(struct input *in, struct query_node *t)
 {
+	struct query *q = in->q;
 	uint32_t rune;
 	unsigned used = utf8_decode(in->data + in->pos, in->len - in->pos, &rune);
 	if (used == 0)
@@ -49,25 +83,15 @@ static int take_rune(struct input *in, struct query_term *t)
 	if (t->count == QUERY_RUNES_MAX)
 		return error_fault(in->fault, ITM_ELIMIT, in->pos, "more than 256 characters in one word or phrase");
 	/* Blanks in a row are one. */
-	if (rune != ' ' || t->count == 0 || t->runes[t->count - 1] != ' ')
-		t->runes[t->count++] = width_fold(rune);
+	if (rune != ' ' || t->count == 0 || q->runes[q->rune_count - 1] != ' ') {
+		q->runes[q->rune_count++] = width_fold(rune);
+		t->count++;
+	}
 	in->pos += used;
 	return 0;
 }
 
-static int check_term(const struct input *in, const struct query_term *t, size_t start)
-{
-	size_t words = 0;
-	for (size_t i = 0; i < t->count; i++)
-		words += is_word(t->runes[i]);
-	if (words == 0)
-		return refuse(in, start, "no letter or digit to look for");
-	if (t->prefix && (t->count < 2 || !is_word(t->runes[t->count - 1])))
-		return refuse(in, start, "at least two characters must stand before a *");
-	return 0;
-}
-
-static int phrase(struct input *in, struct query_term *t)
+static int phrase(struct input *in, struct query_node *t)
 {
 	size_t start = in->pos++;
 	for (;;) {
@@ -84,323 +108,276 @@ static int phrase(struct input *in, struct query_term *t)
 	}
 	in->pos++;
 	if (!at_end(in) && in->data[in->pos] == '*') {
-		t->prefix = true;
+		t->open_end = true;
 		in->pos++;
 	}
-	if (!at_end(in) && !at_blank(in))
+	if (!ends_item(in, in->pos))
 		return refuse(in, in->pos, "a blank must stand after a phrase");
-	while (t->count > 0 && t->runes[t->count - 1] == ' ')
-		t->count--;
-	return check_term(in, t, start);
+	while (t->count > 0 && in->q->runes[in->q->rune_count - 1] == ' ')
+		t->count--, in->q->rune_count--;
+	return t->count > 0 ? 0 : refuse(in, start, "nothing stands between the quotes");
 }
 
-static int word(struct input *in, struct query_term *t)
+static int word(struct input *in, struct query_node *t)
 {
-	size_t start = in->pos;
-	while (!at_end(in) && !at_blank(in)) {
-		if (in->data[in->pos] == '"')
+	unsigned open = 0;
+	while (!at_end(in) && (open > 0 ? !is_blank(in->data[in->pos]) : !ends_item(in, in->pos))) {
+		uint8_t c = in->data[in->pos];
+		if (c == '"')
 			return refuse(in, in->pos, "a quote inside of a word: put it in quotes, with \\\"");
-		if (in->data[in->pos] == '*') {
-			size_t star = in->pos++;
-			if (!at_end(in) && !at_blank(in))
-				return refuse(in, star, "* can only end a word");
-			t->prefix = true;
+		if (c == '*') {
+			if (!ends_item(in, in->pos + 1))
+				return refuse(in, in->pos, "* can only begin or end a word");
+			t->open_end = true;
+			in->pos++;
 			break;
 		}
+		open += c == '(';
+		open -= c == ')' && open > 0;
 		int result = take_rune(in, t);
 		if (result != 0)
 			return result;
 	}
-	return check_term(in, t, start);
+	return 0;
 }
 
-static int term(struct input *in, struct query *q, bool negative)
+/* The length of the regular expression that stands here, slashes and flag
+ * included, or 0: a / that begins a word. */
+static size_t regex_here(const struct input *in, size_t *pattern_len)
 {
-	if (q->term_count == QUERY_TERMS_MAX)
-		return error_fault(in->fault, ITM_ELIMIT, in->pos, "more than 32 words");
-	struct query_term *t = &q->terms[q->term_count];
-	t->count = 0;
-	t->prefix = false;
-	t->negative = negative;
-	int result = in->data[in->pos] == '"' ? phrase(in, t) : word(in, t);
-	if (result == 0)
-		q->term_count++;
+	size_t pos = in->pos + 1;
+	while (pos < in->len && in->data[pos] != '/')
+		pos += in->data[pos] == '\\' ? 2 : 1;
+	if (pos >= in->len || pos == in->pos + 1)
+		return 0;
+	*pattern_len = pos - in->pos - 1;
+	size_t end = pos + 1;
+	if (end < in->len && in->data[end] == 'i')
+		end++;
+	return ends_item(in, end) ? end - in->pos : 0;
+}
+
+static int take_regex(struct input *in, struct query_node *t, size_t len, size_t pattern_len)
+{
+	struct fault inside = { 0, NULL };
+	if (in->q->regex_count == QUERY_REGEX_MAX)
+		return error_fault(in->fault, ITM_ELIMIT, in->pos, "more than 16 regular expressions");
+	t->kind = QUERY_REGEX;
+	t->regex = regex_new((const char *)in->data + in->pos + 1, pattern_len, len == pattern_len + 3, &inside);
+	if (t->regex == NULL)
+		return error_fault(in->fault, strcmp(inside.reason, "out of memory") == 0 ? ITM_ENOMEM : ITM_EFORMAT,
+				   in->pos + 1 + inside.offset, inside.reason);
+	in->q->regex_count++;
+	in->pos += len;
+	return 0;
+}
+
+/* Text to be looked for, of a field or of any. */
+static int term(struct input *in, enum query_field field, uint16_t *out)
+{
+	size_t start = in->pos, pattern_len;
+	int result = add_node(in, QUERY_TEXT, start, out);
+	if (result != 0)
+		return result;
+	struct query_node *t = &in->q->nodes[*out];
+	t->field = (uint8_t)field;
+	t->first = in->q->rune_count;
+	size_t regex_len = in->data[in->pos] == '/' ? regex_here(in, &pattern_len) : 0;
+	if (regex_len > 0)
+		return take_regex(in, t, regex_len, pattern_len);
+	if (in->data[in->pos] == '*') {
+		t->open_start = true;
+		in->pos++;
+	}
+	if (!at_end(in) && in->data[in->pos] == '"')
+		return phrase(in, t);
+	return word(in, t);
+}
+
+/* The value of a field, quoted or to the end of the item. */
+static int value(struct input *in, struct query_node *t)
+{
+	struct query *q = in->q;
+	size_t start = in->pos;
+	bool quoted = !at_end(in) && in->data[in->pos] == '"';
+	t->first = q->text_len;
+	in->pos += quoted;
+	while (!at_end(in) && (quoted ? in->data[in->pos] != '"' : !ends_item(in, in->pos))) {
+		if (in->data[in->pos] < 0x20)
+			return refuse(in, in->pos, "a control character");
+		if (t->count + 1 == QUERY_VALUE_SIZE)
+			return error_fault(in->fault, ITM_ELIMIT, in->pos, "value too long");
+		q->text[q->text_len++] = (char)in->data[in->pos++];
+		t->count++;
+	}
+	q->text[q->text_len++] = '\0';
+	if (quoted && at_end(in))
+		return refuse(in, start, "this quote is not closed");
+	in->pos += quoted;
+	return t->count > 0 ? 0 : refuse(in, start, "a value must stand after the colon");
+}
+
+static int condition(struct input *in, enum query_field field, uint16_t *out)
+{
+	size_t start = in->pos;
+	int result = add_node(in, field == QUERY_STREAM ? QUERY_SESSION : field == QUERY_SINCE ? QUERY_AFTER :
+			      field == QUERY_UNTIL ? QUERY_BEFORE : QUERY_GLOB, start, out);
+	if (result != 0)
+		return result;
+	struct query_node *t = &in->q->nodes[*out];
+	t->field = (uint8_t)field;
+	result = value(in, t);
+	if (result == 0 && (field == QUERY_SINCE || field == QUERY_UNTIL) &&
+	    clock_parse(in->q->text + t->first, &t->wall_ns) != 0)
+		return refuse(in, start, "not a time: write 2026-11-23 or 2026-11-23T18:00 (UTC)");
 	return result;
 }
 
-enum field { FIELD_OUT, FIELD_USER, FIELD_HOST, FIELD_SESSION, FIELD_AFTER, FIELD_BEFORE, FIELD_LATER, FIELD_NONE };
-static const struct { const char *name; enum field field; } fields[] = {
-	{ "out", FIELD_OUT }, { "user", FIELD_USER }, { "host", FIELD_HOST }, { "session", FIELD_SESSION },
-	{ "after", FIELD_AFTER }, { "before", FIELD_BEFORE },
-	/* Names of the search language whose facts are not in the index. */
-	{ "exe", FIELD_LATER }, { "in", FIELD_LATER }, { "cmd", FIELD_LATER }, { "file", FIELD_LATER },
+static const struct { const char *name; enum query_field field; } fields[] = {
+	{ "out", QUERY_OUT }, { "in", QUERY_IN }, { "cmd", QUERY_CMD }, { "file", QUERY_FILE }, { "exe", QUERY_EXE },
+	{ "argv", QUERY_ARGV }, { "alert", QUERY_ALERT }, { "user", QUERY_USER }, { "host", QUERY_HOST },
+	{ "tty", QUERY_TTY }, { "src", QUERY_SRC }, { "session", QUERY_STREAM }, { "after", QUERY_SINCE },
+	{ "before", QUERY_UNTIL },
 };
 
 /* The field that starts here; its name and colon are passed over. */
-static enum field field(struct input *in)
+static enum query_field field_here(struct input *in)
 {
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		size_t n = strlen(fields[i].name);
 		if (in->len - in->pos > n && memcmp(in->data + in->pos, fields[i].name, n) == 0 &&
 		    in->data[in->pos + n] == ':') {
-			if (fields[i].field != FIELD_LATER)
-				in->pos += n + 1;
+			in->pos += n + 1;
 			return fields[i].field;
 		}
 	}
-	return FIELD_NONE;
+	return QUERY_ANY;
 }
 
-/* The value of a field, quoted or up to a blank, as text. */
-static int value(struct input *in, char out[QUERY_VALUE_SIZE])
-{
-	size_t start = in->pos, n = 0;
-	bool quoted = !at_end(in) && in->data[in->pos] == '"';
-	in->pos += quoted;
-	while (!at_end(in) && (quoted ? in->data[in->pos] != '"' : !at_blank(in))) {
-		if (in->data[in->pos] < 0x20)
-			return refuse(in, in->pos, "a control character");
-		if (n + 1 == QUERY_VALUE_SIZE)
-			return error_fault(in->fault, ITM_ELIMIT, in->pos, "value too long");
-		out[n++] = (char)in->data[in->pos++];
-	}
-	out[n] = '\0';
-	if (quoted && at_end(in))
-		return refuse(in, start, "this quote is not closed");
-	in->pos += quoted;
-	return n > 0 ? 0 : refuse(in, start, "a value must stand after the colon");
-}
+static int either(struct input *in, uint16_t *out);
 
-static int when(struct input *in, int64_t *out)
+static int group(struct input *in, uint16_t *out)
 {
-	char text[QUERY_VALUE_SIZE];
-	size_t start = in->pos;
-	int result = value(in, text);
+	size_t start = in->pos++;
+	if (in->depth == QUERY_DEPTH_MAX)
+		return error_fault(in->fault, ITM_ELIMIT, start, "more than 32 parentheses inside of each other");
+	in->depth++;
+	int result = either(in, out);
+	in->depth--;
 	if (result != 0)
 		return result;
-	if (clock_parse(text, out) != 0)
-		return refuse(in, start, "not a time: write 2026-11-23 or 2026-11-23T18:00 (UTC)");
+	if (at_end(in))
+		return refuse(in, start, "a ( without its )");
+	in->pos++;
 	return 0;
 }
 
-static int condition(struct input *in, struct query *q, enum field f)
+static int item(struct input *in, uint16_t *out)
 {
-	switch (f) {
-	case FIELD_USER: return value(in, q->user);
-	case FIELD_HOST: return value(in, q->host);
-	case FIELD_SESSION: return value(in, q->session);
-	case FIELD_AFTER: return when(in, &q->after_wall_ns);
-	case FIELD_BEFORE: return when(in, &q->before_wall_ns);
-	case FIELD_LATER: return refuse(in, in->pos, "nothing of this kind is recorded yet");
-	default: return 0;
+	size_t start = in->pos;
+	if (in->data[in->pos] == '(')
+		return group(in, out);
+	if (in->data[in->pos] == ')')
+		return refuse(in, start, in->depth > 0 ? "a word must stand before )" : "a ) without its (");
+	enum query_field f = field_here(in);
+	if (f != QUERY_ANY && ends_item(in, in->pos))
+		return refuse(in, in->pos, "a value must stand after the colon");
+	in->q->commands |= f == QUERY_CMD;
+	in->q->unanswered |= f >= QUERY_IN && f <= QUERY_ALERT;
+	return f < QUERY_USER ? term(in, f, out) : condition(in, f, out);
+}
+
+/* An item, with any number of "not" and - before it. */
+static int negation(struct input *in, uint16_t *out)
+{
+	bool negative = false;
+	size_t start = in->pos;
+	for (;;) {
+		size_t before = in->pos;
+		bool dash = in->data[in->pos] == '-' && !(in->pos + 1 < in->len && in->data[in->pos + 1] == '-');
+		if (!dash && !keyword_here(in, "not", "NOT"))
+			break;
+		negative = !negative;
+		in->pos += dash ? 1 : 3;
+		if (dash && ends_item(in, in->pos))
+			return refuse(in, before, "a word must stand after -");
+		skip_blanks(in);
+		if (at_end(in))
+			return refuse(in, before, "a word must stand after not");
+	}
+	int result = item(in, out);
+	if (result != 0 || !negative)
+		return result;
+	uint16_t n;
+	result = add_node(in, QUERY_NOT, start, &n);
+	if (result != 0)
+		return result;
+	in->q->nodes[n].left = *out;
+	*out = n;
+	return 0;
+}
+
+/* Items that must all match, up to "or", ) or the end. */
+static int all(struct input *in, uint16_t *out)
+{
+	for (bool first = true;; first = false) {
+		skip_blanks(in);
+		size_t start = in->pos;
+		bool stop = at_end(in) || keyword_here(in, "or", "OR") || (in->depth > 0 && in->data[in->pos] == ')');
+		if (stop && !first)
+			return 0;
+		bool and = !stop && keyword_here(in, "and", "AND");
+		if (stop || (and && first))
+			return refuse(in, start, "a word must stand here; and, or, not are words in quotes only");
+		if (and) {
+			in->pos += 3;
+			skip_blanks(in);
+			if (at_end(in) || keyword_here(in, "or", "OR") || keyword_here(in, "and", "AND"))
+				return refuse(in, start, "a word must stand after and");
+		}
+		uint16_t next;
+		int result = negation(in, &next);
+		if (result == 0 && first)
+			*out = next;
+		else if (result == 0)
+			result = add_pair(in, QUERY_AND, out, next);
+		if (result != 0)
+			return result;
 	}
 }
 
-static int item(struct input *in, struct query *q)
+static int either(struct input *in, uint16_t *out)
 {
-	bool negative = in->data[in->pos] == '-' && !(in->pos + 1 < in->len && in->data[in->pos + 1] == '-');
-	size_t start = in->pos;
-	in->pos += negative;
-	if (at_end(in) || at_blank(in))
-		return refuse(in, start, "a word must stand after -");
-	enum field f = field(in);
-	if (f == FIELD_OUT && (at_end(in) || at_blank(in)))
-		return refuse(in, in->pos, "a word must stand after the colon");
-	if (f == FIELD_OUT || f == FIELD_NONE)
-		return term(in, q, negative);
-	if (negative)
-		return refuse(in, start, "- can stand before words and phrases only");
-	return condition(in, q, f);
+	int result = all(in, out);
+	while (result == 0 && !at_end(in) && keyword_here(in, "or", "OR")) {
+		uint16_t next;
+		in->pos += 2;
+		result = all(in, &next);
+		if (result == 0)
+			result = add_pair(in, QUERY_OR, out, next);
+	}
+	return result;
 }
 
 int query_parse(const char *text, size_t len, struct query *q, struct fault *fault)
 {
-	struct input in = { (const uint8_t *)text, len, 0, fault };
+	struct input in = { .data = (const uint8_t *)text, .len = len, .q = q, .fault = fault };
+	q->node_count = q->rune_count = q->text_len = q->regex_count = 0;
+	q->commands = q->unanswered = false;
 	if (len > QUERY_MAX)
 		return error_fault(fault, ITM_ELIMIT, QUERY_MAX, "a query has at most 4096 bytes");
-	q->term_count = 0;
-	q->user[0] = q->host[0] = q->session[0] = '\0';
-	q->after_wall_ns = q->before_wall_ns = 0;
-	size_t positive = 0;
-	for (;;) {
-		while (!at_end(&in) && at_blank(&in))
-			in.pos++;
-		if (at_end(&in))
-			break;
-		size_t terms = q->term_count;
-		int result = item(&in, q);
-		if (result != 0)
-			return result;
-		positive += q->term_count > terms && !q->terms[terms].negative;
-	}
-	if (positive == 0)
+	skip_blanks(&in);
+	if (at_end(&in))
 		return refuse(&in, len, "nothing to look for: give a word or a \"phrase\"");
-	return 0;
+	int result = either(&in, &q->root);
+	if (result != 0)
+		query_free(q);
+	return result;
 }
 
-/* ---- the full-text expression ---- */
-
-/* One word character of data, folded, appended to token while it fits.  The
- * length of what was read, 0 when no word goes on here. */
-static size_t split_rune(const uint8_t *data, size_t len, char token[QUERY_TOKEN_MAX], size_t *count, bool *full)
+void query_free(struct query *q)
 {
-	uint32_t rune;
-	uint8_t bytes[4];
-	unsigned used = utf8_decode(data, len, &rune);
-	if (used == 0 || !is_word(rune))
-		return 0;
-	unsigned n = utf8_encode(width_fold(rune), bytes);
-	*full = *full || *count + n > QUERY_TOKEN_MAX;
-	if (!*full) {
-		memcpy(token + *count, bytes, n);
-		*count += n;
-	}
-	return used;
-}
-
-int query_split(const char *text, size_t len, bool query, void *handle, query_emit *emit)
-{
-	const uint8_t *data = (const uint8_t *)text;
-	size_t pos = 0;
-	while (pos < len) {
-		char token[QUERY_TOKEN_MAX];
-		size_t count = 0, start = pos;
-		bool full = false;
-		while (pos < len) {
-			uint8_t c = data[pos];
-			size_t used = 1;
-			if (c < 0x80 && !is_word(c))
-				break;
-			if (c < 0x80 && count < QUERY_TOKEN_MAX && !full)
-				token[count++] = (char)width_fold(c);
-			else
-				used = split_rune(data + pos, len - pos, token, &count, &full);
-			if (used == 0)
-				break;
-			pos += used;
-		}
-		int result = pos > start ? emit(handle, token, count, start, pos, false) : 0;
-		if (result != 0)
-			return result;
-		if (pos == start)
-			pos++;
-	}
-	return 0;
-}
-
-struct expression { struct buffer *out; int error; bool first; };
-
-static int put_token(void *handle, const char *token, size_t len, size_t start, size_t end, bool same_place)
-{
-	struct expression *x = handle;
-	/* Tokens hold letters and digits only: nothing in them can end the quotes. */
-	x->error = buffer_put_text(x->out, x->first ? "\"" : " AND \"");
-	if (x->error == 0)
-		x->error = buffer_put(x->out, token, len);
-	if (x->error == 0)
-		x->error = buffer_put_u8(x->out, '"');
-	x->first = false;
-	return x->error;
-}
-
-int query_expression(const struct query *q, struct buffer *out)
-{
-	struct expression x = { out, 0, true };
-	for (size_t i = 0; i < q->term_count; i++) {
-		const struct query_term *t = &q->terms[i];
-		char text[QUERY_RUNES_MAX * 4];
-		size_t len = 0;
-		if (t->negative)
-			continue;
-		for (size_t k = 0; k < t->count; k++)
-			len += utf8_encode(t->runes[k], (uint8_t *)text + len);
-		if (query_split(text, len, true, &x, put_token) != 0)
-			return x.error;
-		if (t->prefix && buffer_put_text(out, " *") != 0)
-			return ITM_ELIMIT;
-	}
-	return 0;
-}
-
-/* ---- lines ---- */
-
-/* Whether the term stands at the start of data; its length in bytes. */
-static bool term_at(const struct query_term *t, const uint8_t *data, size_t len, size_t *match_len)
-{
-	size_t pos = 0;
-	uint32_t last = 0;
-	for (size_t i = 0; i < t->count; i++) {
-		uint32_t rune;
-		unsigned used = pos < len ? utf8_decode(data + pos, len - pos, &rune) : 0;
-		if (used == 0 || width_fold(rune) != t->runes[i])
-			return false;
-		pos += used;
-		last = rune;
-		if (rune == ' ')
-			while (pos < len && data[pos] == ' ')
-				pos++;
-	}
-	uint32_t next;
-	if (!t->prefix && is_word(last) && pos < len && utf8_decode(data + pos, len - pos, &next) > 0 && is_word(next))
-		return false;
-	*match_len = pos;
-	return true;
-}
-
-static bool find_term(const struct query_term *t, const uint8_t *data, size_t len, size_t *start, size_t *match_len)
-{
-	bool after_word = false, word_first = is_word(t->runes[0]);
-	for (size_t pos = 0; pos < len; ) {
-		uint32_t rune = data[pos];
-		unsigned used = rune < 0x80 ? 1 : utf8_decode(data + pos, len - pos, &rune);
-		if (used == 0)
-			rune = 0xfffd;
-		if (width_fold(rune) == t->runes[0] && !(word_first && after_word) &&
-		    term_at(t, data + pos, len - pos, match_len)) {
-			*start = pos;
-			return true;
-		}
-		after_word = is_word(rune);
-		pos += used ? used : 1;
-	}
-	return false;
-}
-
-bool query_match(const struct query *q, const char *line, size_t len, size_t *start, size_t *match_len)
-{
-	bool first = true;
-	for (size_t i = 0; i < q->term_count; i++) {
-		size_t at, n;
-		bool found = find_term(&q->terms[i], (const uint8_t *)line, len, &at, &n);
-		if (found == q->terms[i].negative)
-			return false;
-		if (found && first) {
-			*start = at;
-			*match_len = n;
-			first = false;
-		}
-	}
-	return true;
-}
-
-bool query_glob(const char *pattern, const char *text)
-{
-	const char *star = NULL, *retry = NULL;
-	while (*text != '\0') {
-		if (*pattern == '*') {
-			star = pattern++;
-			retry = text;
-		} else if (*pattern == '?' || (*pattern != '\0' && width_fold((uint8_t)*pattern) == width_fold((uint8_t)*text))) {
-			pattern++;
-			text++;
-		} else if (star != NULL) {
-			pattern = star + 1;
-			text = ++retry;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
+	for (size_t i = 0; i < q->node_count; i++)
+		regex_free(q->nodes[i].regex);
+	q->node_count = 0;
 }

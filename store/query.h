@@ -1,18 +1,20 @@
-/* query: the search language: parsed into terms and conditions, turned into an
- * expression for the full-text index, and matched against lines.
+/* query: the search language, parsed into a tree.
  *
  *   word         a whole word, any case; with other characters in it
  *                (/etc/passwd, 10.0.0.1) the whole of it, as it stands
- *   word*        words that begin so (at least two characters before the *)
- *   "two words"  as it stands, whole words; a blank matches any number of them;
- *                \" and \\ inside
- *   -word -"…"   lines without it; --word is the word itself, with its dashes
- *   out:word     the same as word: what was shown (the only text kept so far)
- *   user: host:  of the session, with * and ?, any case
+ *   word* *word *word*   words that begin, end so, or text inside of words
+ *   "two words"  as it stands, whole words; a blank matches any number of
+ *                them; \" and \\ inside; * before and after as with words
+ *   /regex/ /regex/i   Perl's; the next / ends it (write \/ and \s inside) and
+ *                the item; otherwise a / just begins a word
+ *   a b, a and b, a or b, not a, -a, (a b)
+ *   out: in: cmd: file: exe: argv: alert:   where the text stands
+ *   user: host: tty: src:   of the session, with * and ?, any case
  *   session:     its id or the start of it (4 characters and more), or last
  *   after: before:   2026-11-23 or 2026-11-23T18:00 (UTC)
- * All words must be on one line.  A word before a colon that names none of
- * these is text: root:x:0 finds a line of /etc/passwd. */
+ * The words are looked for on one line.  A word before a colon that names none
+ * of these is text: root:x:0 finds a line of /etc/passwd.  and, or, not are
+ * text in quotes. */
 #ifndef ITM_STORE_QUERY_H
 #define ITM_STORE_QUERY_H
 
@@ -22,42 +24,73 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/id.h"
+#include "terminal/lines.h"
 
 enum {
 	QUERY_MAX = 4096,        /* bytes of a query */
-	QUERY_TERMS_MAX = 32,
-	QUERY_RUNES_MAX = 256,   /* characters of one term */
+	QUERY_NODES_MAX = 128,
+	QUERY_DEPTH_MAX = 32,    /* parentheses inside of each other */
+	QUERY_RUNES_MAX = 256,   /* characters of one word or phrase */
 	QUERY_VALUE_SIZE = 256,
-	QUERY_TOKEN_MAX = 64,    /* bytes of a word that are indexed; the text is compared whole */
+	QUERY_REGEX_MAX = 16,
 };
 
-struct query_term {
-	uint32_t runes[QUERY_RUNES_MAX]; /* folded */
-	size_t count;
-	bool negative, prefix;
+enum query_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_TEXT, QUERY_REGEX, QUERY_GLOB, QUERY_SESSION, QUERY_AFTER, QUERY_BEFORE };
+
+enum query_field {
+	QUERY_ANY, QUERY_OUT, QUERY_CMD, QUERY_FILE,
+	QUERY_IN, QUERY_EXE, QUERY_ARGV, QUERY_ALERT,  /* words of the language that nothing in the index answers */
+	QUERY_USER, QUERY_HOST, QUERY_TTY, QUERY_SRC, QUERY_STREAM, QUERY_SINCE, QUERY_UNTIL,
+};
+
+struct regex;
+struct query_node {
+	uint8_t kind, field;
+	bool open_start, open_end;       /* TEXT */
+	uint16_t left, right;            /* AND, OR; NOT: left */
+	uint16_t at;                     /* byte of the query where it stands */
+	uint16_t first, count;           /* TEXT: runes (none: any text); GLOB, SESSION: text */
+	int64_t wall_ns;                 /* AFTER, BEFORE */
+	struct id stream;                /* SESSION: to be filled in by who knows the sessions */
+	struct regex *regex;
 };
 
 struct query {
-	struct query_term terms[QUERY_TERMS_MAX];
-	size_t term_count;
-	char user[QUERY_VALUE_SIZE], host[QUERY_VALUE_SIZE], session[QUERY_VALUE_SIZE]; /* "" = any */
-	int64_t after_wall_ns, before_wall_ns;   /* 0 = open */
+	struct query_node nodes[QUERY_NODES_MAX];
+	uint32_t runes[QUERY_MAX];       /* folded */
+	char text[QUERY_MAX + QUERY_NODES_MAX]; /* values, each ended by NUL */
+	uint16_t node_count, rune_count, text_len, regex_count, root;
+	bool commands;                   /* cmd: is asked for; else typed commands are not looked at */
+	bool unanswered;                 /* a field is asked for that nothing in the index answers */
 };
 
-/* 0 or ITM_EFORMAT, ITM_ELIMIT with fault.offset at the character. */
+/* 0 or ITM_EFORMAT, ITM_ELIMIT, ITM_ENOMEM with fault.offset at the character,
+ * and nothing to free. */
 int query_parse(const char *text, size_t len, struct query *out, struct fault *fault);
-/* Appends the MATCH expression for FTS5: every word quoted, AND between. */
-int query_expression(const struct query *q, struct buffer *out);
-/* Whether a line has all terms and no negative one; where the first one is. */
-bool query_match(const struct query *q, const char *line, size_t len, size_t *start, size_t *match_len);
-/* * and ?, any case; time is bounded by the product of the lengths. */
-bool query_glob(const char *pattern, const char *text);
+void query_free(struct query *q);
 
-/* How text is divided into words for the index: runs of letters, digits and
- * the marks on them, folded, cut to QUERY_TOKEN_MAX bytes.  Paths, addresses
- * and flags are indexed by their parts; query_match finds them whole.  Fits
- * sql_split. */
-typedef int query_emit(void *handle, const char *token, size_t len, size_t start, size_t end, bool same_place);
-int query_split(const char *text, size_t len, bool query, void *handle, query_emit *emit);
+/* Appends the MATCH expression for FTS5 (quoted words, AND, OR, parentheses)
+ * that every block with a match fulfils.  1, or 0 when the query has none and
+ * every block must be looked at, or ITM_ELIMIT, ITM_ENOMEM. */
+int query_expression(const struct query *q, struct buffer *out);
+
+/* What a query is held against: one line, or all lines of a time (text NULL). */
+struct query_facts {
+	const char *user, *hostname, *host, *tty, *src;
+	struct id stream;
+	int64_t from_wall_ns, to_wall_ns; /* equal for a line */
+	enum lines_kind kind;
+	const char *text;
+	size_t len;
+};
+enum query_answer { QUERY_NO, QUERY_YES, QUERY_PERHAPS };
+/* *given_up counts regular expressions that took too long; they do not match. */
+enum query_answer query_match(const struct query *q, const struct query_facts *f, uint64_t *given_up);
+
+/* Where in a line that matches the words and expressions stand: ascending, not
+ * touching each other. */
+struct query_span { size_t start, len; };
+size_t query_spans(const struct query *q, const struct query_facts *f, struct query_span *out, size_t max);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/reader.h"
 #include "format/compress.h"
 
-enum { CODEC_PLAIN = 0, CODEC_ZSTD = 1, FLAG_RAW = 1, SMALL = 200 /* bytes not worth compressing */ };
+enum { CODEC_PLAIN = 0, CODEC_ZSTD = 1, SMALL = 200 /* bytes not worth compressing */ };
 
 void tblock_init(struct tblock *t)
 {
@@ -41,7 +41,7 @@ static int grow(struct tblock *t)
 	return 0;
 }
 
-int tblock_add(struct tblock *t, uint64_t time_ms, bool raw, const char *text, size_t len)
+int tblock_add(struct tblock *t, uint64_t time_ms, enum lines_kind kind, const char *text, size_t len)
 {
 	int result = grow(t);
 	/* Encoded it must still be under the decoder's limit. */
@@ -53,7 +53,7 @@ int tblock_add(struct tblock *t, uint64_t time_ms, bool raw, const char *text, s
 		return result;
 	(void)buffer_put(&t->text, text, len);
 	(void)buffer_put_u8(&t->text, '\n');
-	t->marks[t->count++] = (struct tblock_mark){ time_ms, len, raw };
+	t->marks[t->count++] = (struct tblock_mark){ time_ms, len, kind };
 	return 0;
 }
 
@@ -83,7 +83,7 @@ static int put_lines(const struct tblock *t, struct buffer *plain)
 		const struct tblock_mark *m = &t->marks[i];
 		result = buffer_put_varint(plain, m->time_ms - start_ms);
 		if (result == 0)
-			result = buffer_put_u8(plain, m->raw ? FLAG_RAW : 0);
+			result = buffer_put_u8(plain, (uint8_t)m->kind);
 		if (result == 0)
 			result = buffer_put_varint(plain, m->len);
 		if (result == 0)
@@ -122,14 +122,16 @@ static int get_lines(struct tblock *t, const struct buffer *plain, uint64_t star
 	reader_init(&r, plain->data, plain->len);
 	while (reader_left(&r) > 0) {
 		uint64_t time_ms = start_ms + reader_varint(&r);
-		uint8_t flags = reader_u8(&r);
+		uint8_t kind = reader_u8(&r);
 		uint64_t len = reader_varint(&r);
 		const uint8_t *text = len <= reader_left(&r) ? reader_bytes(&r, (size_t)len) : NULL;
 		if (r.error == 0 && text == NULL)
 			reader_fail(&r, ITM_ETRUNC, "a line is longer than its block");
+		if (r.error == 0 && kind > LINES_COMMAND)
+			reader_fail(&r, ITM_EVERSION, "unknown kind of a line");
 		if (r.error != 0)
 			break;
-		int result = tblock_add(t, time_ms, flags & FLAG_RAW, (const char *)text, (size_t)len);
+		int result = tblock_add(t, time_ms, kind, (const char *)text, (size_t)len);
 		if (result != 0)
 			return error_fault(fault, result, r.pos, "too many lines in a block");
 	}
@@ -177,7 +179,7 @@ bool tblock_next(const struct tblock *t, size_t *n, size_t *offset, struct tbloc
 	if (*n >= t->count)
 		return false;
 	const struct tblock_mark *m = &t->marks[(*n)++];
-	*out = (struct tblock_line){ m->time_ms, m->raw, (const char *)t->text.data + *offset, m->len };
+	*out = (struct tblock_line){ m->time_ms, m->kind, (const char *)t->text.data + *offset, m->len };
 	*offset += m->len + 1;
 	return true;
 }
@@ -188,6 +190,6 @@ bool tblock_last(const struct tblock *t, size_t *n, size_t *offset, struct tbloc
 		return false;
 	const struct tblock_mark *m = &t->marks[--*n];
 	*offset -= m->len + 1;
-	*out = (struct tblock_line){ m->time_ms, m->raw, (const char *)t->text.data + *offset, m->len };
+	*out = (struct tblock_line){ m->time_ms, m->kind, (const char *)t->text.data + *offset, m->len };
 	return true;
 }

@@ -1,7 +1,7 @@
 /* tblock: some lines of one session's text as one stored body, and back.
  *
  * Body: u8 codec (0 plain, 1 zstd), varint plain length, bytes.  Plain: per
- * line varint ms after the block's start, u8 flags (1 raw), varint length,
+ * line varint ms after the block's start, u8 kind (enum lines_kind), varint length,
  * text. */
 #ifndef ITM_STORE_TBLOCK_H
 #define ITM_STORE_TBLOCK_H
@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "terminal/lines.h"
 
 enum {
 	TBLOCK_LINES = 24,               /* lines after which a block is closed, or ... */
@@ -20,19 +21,19 @@ enum {
 	TBLOCK_LINES_MAX = 4096,
 };
 
-struct tblock_line { uint64_t time_ms; bool raw; const char *text; size_t len; };
+struct tblock_line { uint64_t time_ms; enum lines_kind kind; const char *text; size_t len; };
 
 /* Lines being gathered. */
 struct tblock {
 	struct buffer text;              /* all lines, LF after each: what is indexed */
-	struct tblock_mark { uint64_t time_ms; size_t len; bool raw; } *marks;
+	struct tblock_mark { uint64_t time_ms; size_t len; enum lines_kind kind; } *marks;
 	size_t count, size;
 };
 void tblock_init(struct tblock *t);
 void tblock_free(struct tblock *t);
 void tblock_clear(struct tblock *t);
 /* 0, ITM_ELIMIT, ITM_ENOMEM. */
-int tblock_add(struct tblock *t, uint64_t time_ms, bool raw, const char *text, size_t len);
+int tblock_add(struct tblock *t, uint64_t time_ms, enum lines_kind kind, const char *text, size_t len);
 bool tblock_full(const struct tblock *t);
 /* Times of the earliest and the latest line; 0 when empty. */
 void tblock_span(const struct tblock *t, uint64_t *start_ms, uint64_t *end_ms);

@@ -46,7 +46,7 @@ static uint64_t hash_text(const uint8_t *p, size_t len)
 	return h ^ h >> 32;
 }
 
-static void give(struct lines *l, uint64_t time_ms, bool raw, const uint8_t *text, size_t len)
+static void give(struct lines *l, uint64_t time_ms, enum lines_kind kind, const uint8_t *text, size_t len)
 {
 	while (len > 0 && text[0] == ' ')
 		text++, len--;
@@ -59,7 +59,7 @@ static void give(struct lines *l, uint64_t time_ms, bool raw, const uint8_t *tex
 	if (r->hash == hash && time_ms < r->time_ms + LINES_REPEAT_MS)
 		return;
 	*r = (struct recent){ hash, time_ms };
-	struct lines_line line = { time_ms, raw, (const char *)text, len };
+	struct lines_line line = { time_ms, kind, (const char *)text, len };
 	l->each(l->context, &line);
 }
 
@@ -68,7 +68,7 @@ static void give(struct lines *l, uint64_t time_ms, bool raw, const uint8_t *tex
 static void end_joined(struct lines *l)
 {
 	if (l->joined_fresh)
-		give(l, l->joined_time_ms, false, l->joined.data, l->joined.len);
+		give(l, l->joined_time_ms, LINES_SHOWN, l->joined.data, l->joined.len);
 	buffer_clear(&l->joined);
 	l->joined_fresh = false;
 	l->joined_time_ms = 0;
@@ -129,7 +129,7 @@ static void on_losing(void *context, unsigned y)
 	if (text_row(&l->text, vt_row(l->vt, y), used) != 0)
 		return;
 	l->captured_bytes += used;
-	give(l, vt_row_time(l->vt, y), false, l->text.data, l->text.len);
+	give(l, vt_row_time(l->vt, y), LINES_SHOWN, l->text.data, l->text.len);
 }
 
 static void on_string(void *context, uint8_t byte)
@@ -139,7 +139,7 @@ static void on_string(void *context, uint8_t byte)
 		/* Full: give it in pieces. */
 		buffer_clear(&l->text);
 		if (text_escape(&l->text, l->string.data, l->string.len) == 0)
-			give(l, l->time_ms, true, l->text.data, l->text.len);
+			give(l, l->time_ms, LINES_RAW, l->text.data, l->text.len);
 		buffer_clear(&l->string);
 		(void)buffer_put_u8(&l->string, byte);
 	}
@@ -150,7 +150,7 @@ static void on_string_end(void *context)
 	struct lines *l = context;
 	buffer_clear(&l->text);
 	if (l->string.len > 0 && text_escape(&l->text, l->string.data, l->string.len) == 0)
-		give(l, l->time_ms, true, l->text.data, l->text.len);
+		give(l, l->time_ms, LINES_RAW, l->text.data, l->text.len);
 	buffer_clear(&l->string);
 }
 
@@ -170,7 +170,7 @@ static void set_events(struct lines *l)
 static void end_run(struct lines *l, size_t least)
 {
 	if (l->text.len >= least)
-		give(l, l->time_ms, true, l->text.data, l->text.len);
+		give(l, l->time_ms, LINES_RAW, l->text.data, l->text.len);
 	buffer_clear(&l->text);
 }
 
@@ -251,7 +251,7 @@ static void give_pipe_line(struct lines *l, struct buffer *partial)
 		if (partial->data[i] == '\t')
 			partial->data[i] = ' ';
 	if (is_text(partial->data, len))
-		give(l, l->time_ms, false, partial->data, len);
+		give(l, l->time_ms, LINES_SHOWN, partial->data, len);
 	else
 		give_strings(l, partial->data, len);
 	buffer_clear(partial);

@@ -29,9 +29,15 @@ enum {
 	LINES_RUN_MIN = 6,
 };
 
+enum lines_kind {                /* stored numbers */
+	LINES_SHOWN = 0,
+	LINES_RAW = 1,          /* not seen on the screen */
+	LINES_FILE = 2,         /* a file that passed: not from here */
+	LINES_COMMAND = 3,      /* a line that was typed at a prompt; its echo is given as well */
+};
 struct lines_line {
 	uint64_t time_ms;       /* of its last change on the screen */
-	bool raw;               /* not seen on the screen */
+	enum lines_kind kind;
 	const char *text;       /* UTF-8 without control characters, not NUL-ended */
 	size_t len;             /* not 0 */
 };

@@ -31,11 +31,11 @@ void view_free(struct view *v)
 static void on_line(void *context, const struct lines_line *line)
 {
 	struct view *v = context;
-	int result = tblock_add(&v->block, line->time_ms, line->raw, line->text, line->len);
+	int result = tblock_add(&v->block, line->time_ms, line->kind, line->text, line->len);
 	if (result == ITM_ELIMIT) {
 		/* Only a block that is left growing gets here: the newest counts. */
 		tblock_clear(&v->block);
-		result = tblock_add(&v->block, line->time_ms, line->raw, line->text, line->len);
+		result = tblock_add(&v->block, line->time_ms, line->kind, line->text, line->len);
 	}
 	if (result != 0 && v->error == 0)
 		v->error = result;
@@ -154,7 +154,7 @@ static int take_note(struct view *v, const struct record_event *e)
 	buffer_init(&text, NOTE_TEXT_MAX);
 	int result = e->data != NULL ? filenote_put(&text, e->data, e->len) : ITM_ENOENT;
 	if (result == 0)
-		on_line(v, &(struct lines_line){ v->time_ms, true, (const char *)text.data, text.len });
+		on_line(v, &(struct lines_line){ v->time_ms, LINES_FILE, (const char *)text.data, text.len });
 	buffer_free(&text);
 	return result == ITM_ENOMEM ? result : 0;
 }
@@ -252,7 +252,7 @@ int view_chunk(struct view *v, const struct chunk *c, struct record_cursor *curs
 
 void view_notice(struct view *v, const char *text)
 {
-	on_line(v, &(struct lines_line){ v->time_ms, true, text, strlen(text) });
+	on_line(v, &(struct lines_line){ v->time_ms, LINES_RAW, text, strlen(text) });
 }
 
 int view_frame(struct view *v, const struct frame *f, struct fault *fault)

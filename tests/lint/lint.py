@@ -41,6 +41,7 @@ DOORS = {
     r"gnutls/x509.*\.h": ["net/certificate.c", "net/tls.c"],
     r"sqlite3.*\.h": ["store/sql.c"],
     r"utf8proc\.h": ["terminal/width.c"],
+    r"pcre2\.h": ["store/regex.c"],
     r"security/.*": ["pam_itm/pam_itm.c", "tests/pam/cycles.c"],
     r"cmocka\.h|vterm\.h|libpamtest\.h": ["tests/"],
 }

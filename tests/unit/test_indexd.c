@@ -13,6 +13,7 @@
 #include "store/evidence_remove.h"
 #include "store/index.h"
 #include "store/indexd/follow.h"
+#include "store/query.h"
 #include "tests/unit/fakestore.h"
 
 struct bench {
@@ -74,9 +75,9 @@ static int add_hit(void *context, const struct index_hit *h)
 	struct hits *hits = context;
 	hits->count++;
 	hits->provisional += h->provisional;
-	hits->raw += h->raw;
+	hits->raw += h->kind == LINES_RAW;
 	return buffer_printf(&hits->text, "%llu %s [%zu+%zu]\n", (unsigned long long)h->time_ms, h->line,
-			     h->match_start, h->match_len);
+			     h->span_count > 0 ? h->spans[0].start : 0, h->span_count > 0 ? h->spans[0].len : 0);
 }
 
 static struct hits search(struct bench *b, const char *query)
@@ -84,7 +85,8 @@ static struct hits search(struct bench *b, const char *query)
 	struct hits hits = { 0 };
 	struct fault fault = { 0, "" };
 	buffer_init(&hits.text, 1 << 20);
-	int result = index_search(b->x, query, 0, add_hit, &hits, &fault);
+	struct index_search how = { 0 };
+	int result = index_search(b->x, query, &how, add_hit, &hits, &fault);
 	if (result != 0)
 		print_message("%s: %s at %llu\n", query, fault.reason, (unsigned long long)fault.offset);
 	assert_int_equal(result, 0);
@@ -329,7 +331,8 @@ static struct hits pieces(struct bench *b, unsigned restart_every)
 	snprintf(query, sizeof query, "report session:%.12s", id);
 	struct hits hits = { 0 };
 	buffer_init(&hits.text, 1 << 20);
-	assert_int_equal(index_search(b->x, query, 1000, add_hit, &hits, NULL), 0);
+	struct index_search how = { .limit = 1000 };
+	assert_int_equal(index_search(b->x, query, &how, add_hit, &hits, NULL), 0);
 	fakestore_session_free(&s);
 	return hits;
 }
@@ -343,6 +346,55 @@ static void test_restart(void **state)
 	assert_memory_equal(buffer_text(&whole.text), "2090 line 199", 13); /* newest first */
 	buffer_free(&whole.text);
 	buffer_free(&parts.text);
+}
+
+static int add_around(void *context, const struct index_hit *h)
+{
+	struct buffer *out = context;
+	for (size_t i = 0; i < h->before_count; i++)
+		(void)buffer_printf(out, "%.*s|", (int)h->before[i].len, h->before[i].text);
+	(void)buffer_printf(out, "<%s>", h->line);
+	for (size_t i = 0; i < h->after_count; i++)
+		(void)buffer_printf(out, "|%.*s", (int)h->after[i].len, h->after[i].text);
+	return buffer_put_u8(out, '\n');
+}
+
+/* Lines around a hit, over the borders of blocks; pages. */
+static void test_around(void **state)
+{
+	static const struct { const char *query; struct index_search how; const char *hits; bool more; } cases[] = {
+		{ "\"line 24\"", { .context = 2 }, "line 22|line 23|<line 24>|line 25|line 26\n", false },
+		{ "\"line 0\"", { .context = 1 }, "<line 0>|line 1\n", false },
+		{ "\"line 199\"", { .context = 2 }, "line 197|line 198|<line 199>\n", false },
+		{ "/ 1.9$/", { .limit = 2 }, "<line 199>\n<line 189>\n", true },
+		{ "/ 1.9$/", { .limit = 2, .offset = 8 }, "<line 119>\n<line 109>\n", false },
+		{ "*ine (199 or 7) -user:joe", { 0 }, "<line 199>\n<line 7>\n", false },
+		{ "line user:joe", { 0 }, "", false },
+	};
+	struct bench *b = *state;
+	struct fakesession s;
+	fakestore_session(&s, 5000, "john", "pty");
+	for (unsigned i = 0; i < 200; i++) {
+		char text[64];
+		snprintf(text, sizeof text, "line %u\r\n", i);
+		fakestore_out(&s, 100 + i * 10, text);
+	}
+	fakestore_chunk(&b->f, &s, CHUNK_END);
+	pass(b);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct index_search how = cases[i].how;
+		struct buffer out;
+		buffer_init(&out, 1 << 16);
+		assert_int_equal(index_search(b->x, cases[i].query, &how, add_around, &out, NULL), 0);
+		assert_string_equal(buffer_text(&out), cases[i].hits);
+		assert_int_equal(how.more, cases[i].more);
+		buffer_free(&out);
+	}
+	struct fault fault = { 0, NULL };
+	struct index_search how = { 0 };
+	assert_int_equal(index_search(b->x, "line or session:ZZZZZ", &how, add_around, NULL, &fault), ITM_ENOENT);
+	assert_int_equal(fault.offset, 16);
+	fakestore_session_free(&s);
 }
 
 static unsigned in_file(struct bench *b, const char *name, const char *text)
@@ -419,6 +471,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pipe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_around, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("indexd", tests, NULL, NULL);
