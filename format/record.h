@@ -24,7 +24,7 @@ enum record_kind {
 	RECORD_MARKER = 4,   /* text; column META */
 	RECORD_TTYSTATE = 5, /* code = bit 0 ECHO, bit 1 ICANON, bit 2 ISIG of the inner terminal */
 	RECORD_ENV = 6,      /* session metadata, meta.h; column META */
-	RECORD_EXEC = 7,     /* argv of what was started, NUL after each; column META */
+	RECORD_ACTIVITY = 7, /* what the process monitor saw, activity.h; column META */
 	RECORD_EXIT = 8,     /* code = wait(2) status of the session's program */
 	RECORD_SIGNAL = 9,   /* code = signal that reached the session from outside */
 	RECORD_MASKED = 10,  /* code = bytes typed at a no-echo prompt; never stored */

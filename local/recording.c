@@ -105,16 +105,19 @@ void recording_code(struct recording *r, uint64_t now_ns, enum record_kind kind,
 		put(r, now_ns, kind, code, NULL);
 }
 
-bool recording_note(struct recording *r, uint64_t now_ns, const char *text)
+bool recording_whole(struct recording *r, uint64_t now_ns, enum record_kind kind, const void *data, size_t len)
 {
-	size_t len = strlen(text);
-
 	if (!make_room(r, len) && r->run.len + len + EVENT_HEAD_MAX > FRAME_RUN_MAX) {
 		r->lost_bytes += len;
 		return false;
 	}
-	put(r, now_ns, RECORD_NOTE, len, text);
+	put(r, now_ns, kind, len, data);
 	return true;
+}
+
+bool recording_note(struct recording *r, uint64_t now_ns, const char *text)
+{
+	return recording_whole(r, now_ns, RECORD_NOTE, text, strlen(text));
 }
 
 void recording_flush(struct recording *r)

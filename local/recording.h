@@ -50,7 +50,8 @@ void recording_close(struct recording *r);
  * events that fit a frame.  Kinds without bytes take code. */
 void recording_bytes(struct recording *r, uint64_t now_ns, enum record_kind kind, const void *data, size_t len);
 void recording_code(struct recording *r, uint64_t now_ns, enum record_kind kind, uint64_t code);
-/* False: no room; its length counts as lost. */
+/* One event, never cut.  False: no room; its length counts as lost. */
+bool recording_whole(struct recording *r, uint64_t now_ns, enum record_kind kind, const void *data, size_t len);
 bool recording_note(struct recording *r, uint64_t now_ns, const char *text);
 
 /* Send what there is now instead of when it is due. */

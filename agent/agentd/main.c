@@ -29,7 +29,7 @@ struct agent {
 	struct settings_agent settings;
 	struct vault vault;
 	char config[PATH_MAX], control[300], status[300];
-	char program[3][PATH_MAX];
+	char program[4][PATH_MAX];
 };
 
 struct arguments { const char *config, *programs, *pid_file; bool daemon; };
@@ -106,13 +106,18 @@ static int run(struct agent *a)
 	const char *const broker[] = { "itm-brokerd", "--config", a->config, NULL };
 	const char *const sealer[] = { "itm-sealer", "--config", a->config, NULL };
 	const char *const forwarder[] = { "itm-forwardd", "--config", a->config, NULL };
+	const char *const watcher[] = { "itm-watchd", "--config", a->config, NULL };
 	const bool forwards = a->settings.server[0] != '\0';
-	const struct supervisor_child children[] = {
+	struct supervisor_child children[5] = {
 		{ .name = "broker", .path = a->program[0], .argv = broker, .adopt = true },
 		{ .name = "sealer", .path = a->program[1], .argv = sealer, .adopt = true, .user = "itm-seal" },
-		{ .name = forwards ? "forwarder" : NULL, .path = a->program[2], .argv = forwarder, .nice = SUPERVISOR_NICE },
-		{ .name = NULL },
 	};
+	size_t count = 2;
+	if (access(a->program[3], X_OK) == 0)
+		children[count++] = (struct supervisor_child){ .name = "watcher", .path = a->program[3], .argv = watcher };
+	if (forwards)
+		children[count++] = (struct supervisor_child){ .name = "forwarder", .path = a->program[2],
+							       .argv = forwarder, .nice = SUPERVISOR_NICE };
 	const struct supervisor_config config = {
 		.children = children, .control_path = a->control, .status_path = a->status,
 		.prepare = prepare, .stored = stored, .context = a,
@@ -135,7 +140,7 @@ static int go_to_background(const struct arguments *arguments)
 
 static int name_everything(struct agent *a, const struct arguments *arguments)
 {
-	static const char *const names[] = { "itm-brokerd", "itm-sealer", "itm-forwardd" };
+	static const char *const names[] = { "itm-brokerd", "itm-sealer", "itm-forwardd", "itm-watchd" };
 	const char *dir = arguments->programs ? arguments->programs : ITM_LIBEXECDIR;
 	if (realpath(arguments->config, a->config) == NULL)
 		(void)snprintf(a->config, sizeof a->config, "%s", arguments->config);

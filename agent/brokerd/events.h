@@ -18,8 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agent/brokerd/hoststream.h"
 #include "agent/brokerd/scope.h"
+#include "local/hoststream.h"
 #include "local/message.h"
 #include "local/missed.h"
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agent/brokerd/loop.h"
+#include "local/loop.h"
 
 struct inquiry;
 

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/brokerd/control.h"
-#include "agent/brokerd/loop.h"
 #include "base/id.h"
+#include "local/control.h"
+#include "local/loop.h"
 #include "local/message.h"
 
 enum { LOGIN_MAX = 4096 }; /* at once */

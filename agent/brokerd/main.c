@@ -14,10 +14,8 @@
 #include <unistd.h>
 
 #include "agent/brokerd/absence.h"
-#include "agent/brokerd/control.h"
 #include "agent/brokerd/events.h"
 #include "agent/brokerd/login.h"
-#include "agent/brokerd/loop.h"
 #include "agent/brokerd/request.h"
 #include "agent/brokerd/scope.h"
 #include "agent/brokerd/session.h"
@@ -27,6 +25,8 @@
 #include "base/fdpass.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "local/control.h"
+#include "local/loop.h"
 
 enum { BACKLOG = 512, BUSY_HOST_NICE = -10 /* setpriority(2) */ };
 

@@ -7,11 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/brokerd/control.h"
 #include "agent/brokerd/login.h"
-#include "agent/brokerd/loop.h"
 #include "agent/brokerd/scope.h"
 #include "agent/brokerd/session.h"
+#include "local/control.h"
+#include "local/loop.h"
 #include "local/message.h"
 
 enum request_kind { REQUEST_PAM, REQUEST_SHELL };

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agent/brokerd/loop.h"
 #include "agent/brokerd/sealing.h"
+#include "local/loop.h"
 #include "local/settings.h"
 #include "local/userlist.h"
 

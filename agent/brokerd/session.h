@@ -11,11 +11,11 @@
 #include <sys/types.h>
 #include <termios.h>
 
-#include "agent/brokerd/control.h"
 #include "agent/brokerd/inquiry.h"
-#include "agent/brokerd/loop.h"
 #include "agent/brokerd/peer.h"
 #include "base/id.h"
+#include "local/control.h"
+#include "local/loop.h"
 
 enum { SESSION_MAX = 4096 }; /* at once; each holds four descriptors */
 

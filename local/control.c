@@ -1,4 +1,4 @@
-#include "agent/brokerd/control.h"
+#include "local/control.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "agent/brokerd/hoststream.h"
+#include "local/hoststream.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -131,6 +131,21 @@ bool hoststream_put(struct hoststream *h, struct buffer *note)
 	}
 	/* In the sealer's socket a note outlives us. */
 	recording_flush(&h->recording);
+	return true;
+}
+
+bool hoststream_activity(struct hoststream *h, uint64_t boot_ns, const void *data, size_t len)
+{
+	if (!is_open(h))
+		return false;
+	tell_lost(h);
+	bool is_full = outbox_full(&h->recording.outbox);
+	if (is_full)
+		h->recording.lost_bytes += len;
+	if (is_full || !recording_whole(&h->recording, boot_ns, RECORD_ACTIVITY, data, len)) {
+		h->lost++;
+		return false;
+	}
 	return true;
 }
 

@@ -1,21 +1,21 @@
-/* hoststream: the host's own stream in the record: what happens on the host
- * beside terminals, as notes in a stream like any other (mode=host), sealed in
- * the same chain.
+/* hoststream: a daemon's own stream in the record: what happens on the host
+ * beside terminals, as notes (the broker, mode=host) or activity (the monitor,
+ * mode=processes) in a stream like any other, sealed in the same chain.
  *
- * One stream for each run of the broker.  Notes are kept until the sealer says
+ * One stream for each run of the daemon.  Notes are kept until the sealer says
  * that they are durable, at most 1 MiB; what comes on top of that is counted,
  * and the stream says how much (a GAP and a note). */
-#ifndef ITM_AGENT_BROKERD_HOSTSTREAM_H
-#define ITM_AGENT_BROKERD_HOSTSTREAM_H
+#ifndef ITM_LOCAL_HOSTSTREAM_H
+#define ITM_LOCAL_HOSTSTREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/brokerd/control.h"
-#include "agent/brokerd/loop.h"
 #include "base/buffer.h"
 #include "base/id.h"
+#include "local/control.h"
+#include "local/loop.h"
 #include "local/recording.h"
 
 enum { HOSTSTREAM_NOTE_MAX = 8192 }; /* bytes of one note */
@@ -25,7 +25,7 @@ struct hoststream {
 	struct control *control;
 	struct recording recording;
 	struct id id;                    /* zero = closed, or run without a supervisor */
-	unsigned generation;             /* counts the streams of this broker */
+	unsigned generation;             /* counts the streams of this daemon */
 	int sock;                        /* to the sealer, owned; -1 = not there yet */
 	struct loop_watch watch;
 	uint64_t lost;                   /* notes since the last that said so */
@@ -40,6 +40,8 @@ bool hoststream_paired(struct hoststream *h, const char *key, int fd);
 void hoststream_renewed(struct hoststream *h);
 /* One note of key=value lines.  False: no room; it is counted. */
 bool hoststream_put(struct hoststream *h, struct buffer *note);
+/* Activity (activity.h) at boot_ns, sent with what comes in the same 300 ms. */
+bool hoststream_activity(struct hoststream *h, uint64_t boot_ns, const void *data, size_t len);
 
 /* Where the newest note is, to ask later whether it is durable.  A stream that
  * is lost takes its marks with it: then the answer is "lost". */

@@ -1,7 +1,7 @@
 /* loop: waits for many descriptors at once (epoll) and calls whoever watches
  * the one that is ready. */
-#ifndef ITM_AGENT_BROKERD_LOOP_H
-#define ITM_AGENT_BROKERD_LOOP_H
+#ifndef ITM_LOCAL_LOOP_H
+#define ITM_LOCAL_LOOP_H
 
 #include <stdint.h>
 

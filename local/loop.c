@@ -1,4 +1,4 @@
-#include "agent/brokerd/loop.h"
+#include "local/loop.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,13 +1,13 @@
-/* control: the broker's line to the supervisor, which keeps our descriptors
- * for us, pairs recorders with the sealer, and may die and come back. */
-#ifndef ITM_AGENT_BROKERD_CONTROL_H
-#define ITM_AGENT_BROKERD_CONTROL_H
+/* control: a child's line to its supervisor, which keeps descriptors for it,
+ * pairs its streams with the sealer, and may die and come back. */
+#ifndef ITM_LOCAL_CONTROL_H
+#define ITM_LOCAL_CONTROL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/brokerd/loop.h"
+#include "local/loop.h"
 #include "local/supervisor.h"
 
 struct control_calls {

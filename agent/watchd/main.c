@@ -1,0 +1,266 @@
+/* itm-watchd: tells the record of every process of the host: what it ran, by
+ * whom, from where, and in which recorded session.
+ *
+ * Order: acquire (load the probe as root), drop to itm-watch, sandbox, loop. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "agent/watchd/describe.h"
+#include "agent/watchd/probe.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/sandbox.h"
+#include "format/meta.h"
+#include "local/control.h"
+#include "local/hoststream.h"
+#include "local/settings.h"
+
+enum { LOOK_MS = 50, COUNTS_MS = 10000, BEGIN_MS = 1000 };
+
+struct watch {
+	struct settings_agent settings;
+	struct loop loop;
+	struct control control;
+	struct hoststream stream;
+	struct probe *probe;
+	struct loop_watch ring, signals;
+	struct buffer event, meta;
+	struct probe_totals told;
+	int64_t counts_ms, begin_ms;
+	bool stop;
+};
+
+/* ---- what goes into the record ---- */
+
+static void put(struct watch *w, uint64_t boot_ns, const struct activity_event *e)
+{
+	buffer_clear(&w->event);
+	if (activity_put(&w->event, e) == 0)
+		(void)hoststream_activity(&w->stream, boot_ns, w->event.data, w->event.len);
+}
+
+static void on_event(void *context, const struct probe_head *head)
+{
+	struct describe_fds fds;
+	struct activity_event e;
+
+	if (describe_record(head, &fds, &e) == 0)
+		put(context, head->boot_ns, &e);
+}
+
+static uint64_t sum(const uint64_t per_type[PROBE_TYPES])
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < PROBE_TYPES; i++)
+		n += per_type[i];
+	return n;
+}
+
+/* What was made is what came and what was dropped; anything else is loss that
+ * nobody declared, or somebody at the ring. */
+static void tell_counts(struct watch *w)
+{
+	struct activity_event e = { .kind = ACTIVITY_COUNTS };
+	struct probe_totals t;
+
+	probe_totals(w->probe, &t);
+	e.number[ACTIVITY_MADE] = sum(t.made);
+	e.number[ACTIVITY_RECEIVED] = sum(t.received);
+	e.number[ACTIVITY_DROPPED] = sum(t.dropped);
+	e.number[ACTIVITY_MISSED] = t.missed;
+	e.number[ACTIVITY_SESSIONS_LOST] = t.sessions_lost;
+	put(w, clock_boot_ns(), &e);
+	if (sum(t.dropped) > sum(w->told.dropped))
+		log_error("%llu events found no room in the ring", (unsigned long long)(sum(t.dropped) - sum(w->told.dropped)));
+	w->told = t;
+}
+
+static void tell_level(struct watch *w, const char *level, const char *reason)
+{
+	struct activity_event e = { .kind = ACTIVITY_LEVEL };
+
+	activity_set_bytes(&e, ACTIVITY_LEVEL_NAME, level, strlen(level));
+	activity_set_bytes(&e, ACTIVITY_REASON, reason, strlen(reason));
+	put(w, clock_boot_ns(), &e);
+}
+
+static void begin(struct watch *w)
+{
+	w->begin_ms = loop_now_ms() + BEGIN_MS;
+	if (hoststream_begin(&w->stream, &w->meta) == 0)
+		tell_level(w, "bpf", "");
+}
+
+/* ---- the supervisor ---- */
+
+static void on_kept(void *context, const struct supervisor_message *m, int *fds, size_t count)
+{
+	struct watch *w = context;
+
+	/* A stream of our predecessor's: the sealer ends it when this closes. */
+	for (size_t i = 0; i < count; i++)
+		close(fds[i]);
+	control_remove(&w->control, m->key);
+}
+
+static void on_paired(void *context, const char *key, int fd)
+{
+	struct watch *w = context;
+
+	if (!hoststream_paired(&w->stream, key, fd))
+		close(fd);
+}
+
+static void on_renewed(void *context)
+{
+	struct watch *w = context;
+
+	hoststream_renewed(&w->stream);
+	control_ready(&w->control);
+}
+
+static void on_stop(void *context)
+{
+	struct watch *w = context;
+
+	w->stop = true;
+}
+
+static const struct control_calls calls = { on_kept, on_paired, on_renewed, on_stop };
+
+/* ---- life ---- */
+
+static void on_ring(void *context)
+{
+	struct watch *w = context;
+
+	probe_read(w->probe, on_event, w);
+}
+
+static void on_signal(void *context)
+{
+	struct watch *w = context;
+	struct signalfd_siginfo info;
+
+	if (read(w->signals.fd, &info, sizeof info) == sizeof info && info.ssi_signo == SIGTERM)
+		w->stop = true;
+}
+
+static int watch_signals(struct watch *w)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	w->signals = (struct loop_watch){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal, .context = w };
+	return w->signals.fd >= 0 ? loop_add(&w->loop, &w->signals) : ITM_ESYS;
+}
+
+static int make_meta(struct watch *w)
+{
+	char host[ID_TEXT_SIZE + 1] = "", name[256] = "";
+	FILE *f = fopen(w->settings.host_id, "re");
+	bool read = f != NULL && fgets(host, sizeof host, f) != NULL;
+
+	if (f != NULL)
+		fclose(f);
+	host[strcspn(host, "\n")] = '\0';
+	gethostname(name, sizeof name - 1);
+	buffer_init(&w->meta, META_MAX);
+	return !read || meta_put_number(&w->meta, "v", 1) != 0 || meta_put(&w->meta, "host", host) != 0 ||
+	       meta_put(&w->meta, "hostname", name) != 0 || meta_put(&w->meta, "mode", "processes") != 0;
+}
+
+static int acquire(struct watch *w)
+{
+	char error[PROBE_ERROR_SIZE], path[sizeof w->settings.run + 32];
+
+	if (make_meta(w) != 0) {
+		log_error("%s: no host id", w->settings.host_id);
+		return EX_CONFIG;
+	}
+	if (probe_open(PROBE_RING_DEFAULT, &w->probe, error) != 0) {
+		log_error("the kernel refuses the process probe: %s", error);
+		return EX_UNAVAILABLE;
+	}
+	if (loop_open(&w->loop) != 0 || watch_signals(w) != 0)
+		return EX_OSERR;
+	w->ring = (struct loop_watch){ .fd = probe_fd(w->probe), .ready = on_ring, .context = w };
+	if (loop_add(&w->loop, &w->ring) != 0)
+		return EX_OSERR;
+	buffer_init(&w->event, ACTIVITY_EVENT_MAX + 64);
+	hoststream_init(&w->stream, &w->loop, &w->control);
+	snprintf(path, sizeof path, "%s/agentd.sock", w->settings.run);
+	if (control_open(&w->control, &w->loop, false, path, &calls, w) != 0)
+		return EX_UNAVAILABLE;
+	return 0;
+}
+
+static int earlier(int a, int b)
+{
+	return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+static int run(struct watch *w)
+{
+	begin(w);
+	control_ready(&w->control);
+	while (!w->stop) {
+		int64_t now = loop_now_ms();
+		if (now >= w->counts_ms) {
+			tell_counts(w);
+			w->counts_ms = now + COUNTS_MS;
+		}
+		if (hoststream_broken(&w->stream) && now >= w->begin_ms)
+			begin(w);
+		int wait = earlier(LOOK_MS, hoststream_tick(&w->stream));
+		if (loop_wait(&w->loop, earlier(wait, control_tick(&w->control, now))) != 0)
+			return EX_OSERR;
+		probe_read(w->probe, on_event, w);
+	}
+	tell_counts(w);
+	hoststream_end(&w->stream);
+	return EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	static struct watch watch;
+	const char *path = PATHS_AGENT_CONF;
+	char error[CONFIG_ERROR_SIZE];
+
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1; )
+		if (c == 'c') {
+			path = optarg;
+		} else {
+			fputs("usage: itm-watchd [--config FILE]\nStarted by itm-agentd.\n", c == 'h' ? stdout : stderr);
+			return c == 'h' ? EX_OK : EX_USAGE;
+		}
+	log_open("itm-watchd", 0);
+	if (settings_read_agent(path, &watch.settings, error) != 0) {
+		log_error("%s", error);
+		return EX_CONFIG;
+	}
+	int r = acquire(&watch);
+	if (r != 0)
+		return r;
+	if (sandbox_no_core() != 0 || sandbox_become("itm-watch", NULL) != 0 || sandbox_restrict(SANDBOX_SERVER) != 0) {
+		log_error("cannot become itm-watch: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	return run(&watch);
+}
