@@ -124,10 +124,10 @@ void control_remove(struct control *c, const char *key)
 		check(c, supervisor_remove(c->sock, key), "remove");
 }
 
-void control_pair(struct control *c, const char *key, const void *blob, size_t len)
+void control_pair(struct control *c, const char *target, const char *key, const void *blob, size_t len)
 {
 	if (c->sock >= 0)
-		check(c, supervisor_pair(c->sock, "sealer", key, blob, len), "pair");
+		check(c, supervisor_pair(c->sock, target, key, blob, len), "pair");
 }
 
 int control_tick(struct control *c, int64_t now_ms)

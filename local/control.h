@@ -39,7 +39,8 @@ void control_ready(struct control *c);
 /* Silent while there is no supervisor: renewed() does it all again. */
 void control_store(struct control *c, const char *key, const void *blob, size_t len, const int *fds, size_t count);
 void control_remove(struct control *c, const char *key);
-void control_pair(struct control *c, const char *key, const void *blob, size_t len);
+/* target: the name of the other child, as "sealer". */
+void control_pair(struct control *c, const char *target, const char *key, const void *blob, size_t len);
 /* Offer ourselves when it is time.  Returns ms until then, -1 = nothing to do. */
 int control_tick(struct control *c, int64_t now_ms);
 

@@ -28,7 +28,7 @@ static void ask(struct hoststream *h)
 {
 	char key[ID_TEXT_SIZE];
 	id_format(&h->id, key);
-	control_pair(h->control, key, h->id.bytes, ID_SIZE);
+	control_pair(h->control, "sealer", key, h->id.bytes, ID_SIZE);
 }
 
 static bool is_open(const struct hoststream *h)

@@ -39,6 +39,7 @@ struct broker {
 	struct request_table requests;
 	struct events events;
 	struct absence absence;
+	struct monitor monitor;
 	struct status status;
 	struct loop_watch signals;
 	int signal_fd;
@@ -62,7 +63,9 @@ static void kept(void *context, const struct supervisor_message *m, int *fds, si
 				log_error("%s: %s", m->key, strerror(errno));
 			return;
 		}
-	if (strncmp(m->key, "login-", 6) == 0 && count == 1)
+	if (monitor_kept(&b->monitor, m->key, fds, count))
+		r = 0;
+	else if (strncmp(m->key, "login-", 6) == 0 && count == 1)
 		r = login_recall(&b->logins, m->blob, m->blob_len, fds[0]);
 	else if (strncmp(m->key, "term-", 5) == 0)
 		r = session_recall(&b->sessions, m->blob, m->blob_len, fds, count);
@@ -97,6 +100,7 @@ static void renewed(void *context)
 	store_listeners(b);
 	login_store_all(&b->logins);
 	session_store_all(&b->sessions);
+	monitor_store(&b->monitor);
 	request_renewed(&b->requests);
 	events_renewed(&b->events);
 }
@@ -182,7 +186,9 @@ static int start(struct broker *b, const struct options *o)
 	login_init(&b->logins, &b->loop, &b->control);
 	session_init(&b->sessions, &b->loop, &b->control);
 	b->sessions.recorder_uid = b->scope.recorder_uid;
+	monitor_init(&b->monitor, &b->loop, &b->control);
 	request_init(&b->requests);
+	b->requests.monitor = &b->monitor;
 	b->requests.loop = &b->loop;
 	b->requests.control = &b->control;
 	b->requests.scope = &b->scope;
@@ -293,6 +299,7 @@ int main(int argc, char **argv)
 	request_close(&broker.requests);
 	session_close(&broker.sessions);
 	login_close(&broker.logins);
+	monitor_close(&broker.monitor);
 	scope_close(&broker.scope);
 	return r;
 }

@@ -230,6 +230,8 @@ static int session_from(struct request *r, const struct launch_report *report, c
 	}
 	if (session_add(r->table->sessions, &s) == NULL)
 		return ITM_ELIMIT;
+	if (r->table->monitor != NULL)
+		monitor_tie(r->table->monitor, r->peer.pidfd, &s.stream);
 	r->child = 0;
 	return 0;
 }
@@ -306,7 +308,7 @@ static void ask_for_pair(const struct request *r)
 {
 	char key[ID_TEXT_SIZE];
 	id_format(&r->launch.start.stream, key);
-	control_pair(r->table->control, key, r->launch.start.stream.bytes, ID_SIZE);
+	control_pair(r->table->control, "sealer", key, r->launch.start.stream.bytes, ID_SIZE);
 }
 
 static void record(struct request *r, const struct decide *d)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/brokerd/login.h"
+#include "agent/brokerd/monitor.h"
 #include "agent/brokerd/scope.h"
 #include "agent/brokerd/session.h"
 #include "local/control.h"
@@ -32,6 +33,7 @@ struct request_table {
 	struct scope *scope;
 	struct login_table *logins;
 	struct session_table *sessions;
+	const struct monitor *monitor; /* NULL = none (tests) */
 	struct events *events;       /* NULL = nobody is told */
 	const char *stub, *recorder; /* programs */
 	uint64_t served, refused, unrecorded;

@@ -15,12 +15,14 @@
 #include "agent/watchd/describe.h"
 #include "agent/watchd/probe.h"
 #include "base/clock.h"
+#include "base/fdpass.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sandbox.h"
 #include "format/meta.h"
 #include "local/control.h"
 #include "local/hoststream.h"
+#include "local/monitor_line.h"
 #include "local/settings.h"
 
 enum { LOOK_MS = 50, COUNTS_MS = 10000, BEGIN_MS = 1000 };
@@ -34,6 +36,7 @@ struct watch {
 	struct loop_watch ring, signals;
 	struct buffer event, meta;
 	struct probe_totals told;
+	int line;                /* to the broker, held open; -1 = none */
 	int64_t counts_ms, begin_ms;
 	bool stop;
 };
@@ -112,11 +115,25 @@ static void on_kept(void *context, const struct supervisor_message *m, int *fds,
 	control_remove(&w->control, m->key);
 }
 
+/* The broker gets the map that ties processes to sessions. */
+static void give_map(struct watch *w, int fd)
+{
+	int map = probe_session_map(w->probe);
+
+	if (fdpass_send(fd, "m", 1, &map, 1) != 0)
+		log_error("the broker does not take the map of sessions: %s", strerror(errno));
+	if (w->line >= 0)
+		close(w->line);
+	w->line = fd;
+}
+
 static void on_paired(void *context, const char *key, int fd)
 {
 	struct watch *w = context;
 
-	if (!hoststream_paired(&w->stream, key, fd))
+	if (strcmp(key, MONITOR_LINE) == 0)
+		give_map(w, fd);
+	else if (!hoststream_paired(&w->stream, key, fd))
 		close(fd);
 }
 
@@ -125,6 +142,7 @@ static void on_renewed(void *context)
 	struct watch *w = context;
 
 	hoststream_renewed(&w->stream);
+	control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
 	control_ready(&w->control);
 }
 
@@ -199,6 +217,7 @@ static int acquire(struct watch *w)
 	w->ring = (struct loop_watch){ .fd = probe_fd(w->probe), .ready = on_ring, .context = w };
 	if (loop_add(&w->loop, &w->ring) != 0)
 		return EX_OSERR;
+	w->line = -1;
 	buffer_init(&w->event, ACTIVITY_EVENT_MAX + 64);
 	hoststream_init(&w->stream, &w->loop, &w->control);
 	snprintf(path, sizeof path, "%s/agentd.sock", w->settings.run);
@@ -215,6 +234,7 @@ static int earlier(int a, int b)
 static int run(struct watch *w)
 {
 	begin(w);
+	control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
 	control_ready(&w->control);
 	while (!w->stop) {
 		int64_t now = loop_now_ms();
