@@ -138,11 +138,16 @@ int index_state_session(struct sql_statement *q, struct index_session *s)
 	return 0;
 }
 
+bool index_is_stream(const char *mode)
+{
+	return strcmp(mode, "host") == 0 || strcmp(mode, "processes") == 0;
+}
+
 static bool wanted(const struct index_filter *f, const struct index_session *s)
 {
 	char host[ID_TEXT_SIZE];
 	id_format(&s->host, host);
-	return (f->all || strcmp(s->mode, "host") != 0) &&
+	return (f->all || !index_is_stream(s->mode)) &&
 	       (f->user == NULL || words_glob(f->user, s->user)) &&
 	       (f->host == NULL || words_glob(f->host, s->hostname) || words_glob(f->host, host)) &&
 	       (f->service == NULL || words_glob(f->service, s->service)) &&
@@ -204,7 +209,7 @@ int index_session_find(struct index *x, const char *name, struct index_session *
 	if (!last && normal_name(name, start) != 0)
 		return ITM_ENOENT;
 	int result = sql_prepare(x->db, last
-		? "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.mode <> 'host'"
+		? "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.mode NOT IN ('host', 'processes')"
 		  " ORDER BY s.start_wall_ns DESC, s.id DESC LIMIT 1"
 		: "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.name >= ?1 AND s.name < ?1 || '~' LIMIT 2", &q);
 	if (result != 0)

@@ -35,9 +35,11 @@ struct index_filter {
 	const char *user, *host, *service; /* globs with * and ?; NULL = all */
 	int64_t after_wall_ns, before_wall_ns; /* 0 = open */
 	bool live_only;
-	bool all;                      /* streams that are nobody's session too (mode host) */
+	bool all;                      /* the hosts' own streams too */
 	uint64_t limit;                /* 0 = 100 */
 };
+/* A host's own stream (host, processes), nobody's session. */
+bool index_is_stream(const char *mode);
 /* Newest first. */
 int index_sessions(struct index *x, const struct index_filter *f,
 		   int (*each)(void *context, const struct index_session *s), void *context);

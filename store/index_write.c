@@ -276,7 +276,7 @@ int index_write_set_removed(struct index *x, uint64_t row)
 int index_write_count(struct index *x, uint64_t *sessions)
 {
 	struct sql_statement *q;
-	int result = sql_prepare(x->db, "SELECT count(*) FROM session WHERE mode <> 'host'", &q);
+	int result = sql_prepare(x->db, "SELECT count(*) FROM session WHERE mode NOT IN ('host', 'processes')", &q);
 	if (result != 0)
 		return result;
 	result = sql_step(q);

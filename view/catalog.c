@@ -216,7 +216,7 @@ int catalog_find(const struct catalog *c, const char *name, struct index_session
 
 	if (strcmp(name, "last") == 0) {
 		for (i = 0; i < c->count; i++)
-			if (strcmp(c->sessions[i].mode, "host") != 0) {
+			if (!index_is_stream(c->sessions[i].mode)) {
 				*out = c->sessions[i];
 				return 0;
 			}
@@ -244,7 +244,7 @@ int catalog_find(const struct catalog *c, const char *name, struct index_session
 
 bool catalog_matches(const struct index_session *s, const struct index_filter *f)
 {
-	return (f->all || strcmp(s->mode, "host") != 0) &&
+	return (f->all || !index_is_stream(s->mode)) &&
 	       (f->user == NULL || fnmatch(f->user, s->user, 0) == 0) &&
 	       (f->host == NULL || fnmatch(f->host, s->hostname, 0) == 0) &&
 	       (f->service == NULL || fnmatch(f->service, s->service, 0) == 0) &&

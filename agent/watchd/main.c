@@ -32,7 +32,8 @@ struct watch {
 	struct loop loop;
 	struct control control;
 	struct hoststream stream;
-	struct probe *probe;
+	struct probe *probe;     /* NULL: the kernel refused */
+	char refusal[PROBE_ERROR_SIZE];
 	struct loop_watch ring, signals;
 	struct buffer event, meta;
 	struct probe_totals told;
@@ -75,6 +76,8 @@ static void tell_counts(struct watch *w)
 	struct activity_event e = { .kind = ACTIVITY_COUNTS };
 	struct probe_totals t;
 
+	if (w->probe == NULL)
+		return;
 	probe_totals(w->probe, &t);
 	e.number[ACTIVITY_MADE] = sum(t.made);
 	e.number[ACTIVITY_RECEIVED] = sum(t.received);
@@ -100,7 +103,7 @@ static void begin(struct watch *w)
 {
 	w->begin_ms = loop_now_ms() + BEGIN_MS;
 	if (hoststream_begin(&w->stream, &w->meta) == 0)
-		tell_level(w, "bpf", "");
+		tell_level(w, w->probe != NULL ? "bpf" : "none", w->refusal);
 }
 
 /* ---- the supervisor ---- */
@@ -142,7 +145,8 @@ static void on_renewed(void *context)
 	struct watch *w = context;
 
 	hoststream_renewed(&w->stream);
-	control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
+	if (w->probe != NULL)
+		control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
 	control_ready(&w->control);
 }
 
@@ -202,21 +206,21 @@ static int make_meta(struct watch *w)
 
 static int acquire(struct watch *w)
 {
-	char error[PROBE_ERROR_SIZE], path[sizeof w->settings.run + 32];
+	char path[sizeof w->settings.run + 32];
 
 	if (make_meta(w) != 0) {
 		log_error("%s: no host id", w->settings.host_id);
 		return EX_CONFIG;
 	}
-	if (probe_open(PROBE_RING_DEFAULT, &w->probe, error) != 0) {
-		log_error("the kernel refuses the process probe: %s", error);
-		return EX_UNAVAILABLE;
-	}
 	if (loop_open(&w->loop) != 0 || watch_signals(w) != 0)
 		return EX_OSERR;
-	w->ring = (struct loop_watch){ .fd = probe_fd(w->probe), .ready = on_ring, .context = w };
-	if (loop_add(&w->loop, &w->ring) != 0)
-		return EX_OSERR;
+	if (probe_open(PROBE_RING_DEFAULT, &w->probe, w->refusal) != 0) {
+		log_error("the kernel refuses the process probe, no process is seen: %s", w->refusal);
+	} else {
+		w->ring = (struct loop_watch){ .fd = probe_fd(w->probe), .ready = on_ring, .context = w };
+		if (loop_add(&w->loop, &w->ring) != 0)
+			return EX_OSERR;
+	}
 	w->line = -1;
 	buffer_init(&w->event, ACTIVITY_EVENT_MAX + 64);
 	hoststream_init(&w->stream, &w->loop, &w->control);
@@ -234,7 +238,8 @@ static int earlier(int a, int b)
 static int run(struct watch *w)
 {
 	begin(w);
-	control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
+	if (w->probe != NULL)
+		control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
 	control_ready(&w->control);
 	while (!w->stop) {
 		int64_t now = loop_now_ms();
@@ -247,7 +252,8 @@ static int run(struct watch *w)
 		int wait = earlier(LOOK_MS, hoststream_tick(&w->stream));
 		if (loop_wait(&w->loop, earlier(wait, control_tick(&w->control, now))) != 0)
 			return EX_OSERR;
-		probe_read(w->probe, on_event, w);
+		if (w->probe != NULL)
+			probe_read(w->probe, on_event, w);
 	}
 	tell_counts(w);
 	hoststream_end(&w->stream);

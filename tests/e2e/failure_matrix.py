@@ -313,8 +313,9 @@ def test_spool_full():
     away = SPOOL + ".away"
     os.rename(SPOOL, away)
     st = os.stat(away)
+    used = sum(os.path.getsize(os.path.join(away, n)) for n in os.listdir(away))
     os.mkdir(SPOOL)
-    run(["mount", "-t", "tmpfs", "-o", f"size=8m,uid={st.st_uid},gid={st.st_gid},mode={st.st_mode & 0o7777:o}", "tiny", SPOOL])
+    run(["mount", "-t", "tmpfs", "-o", f"size={used // 1024 + 8192}k,uid={st.st_uid},gid={st.st_gid},mode={st.st_mode & 0o7777:o}", "tiny", SPOOL])
     run(["cp", "-a", f"{away}/.", SPOOL])
     try:
         agent_back()
@@ -322,7 +323,7 @@ def test_spool_full():
         run(["dd", "if=/dev/zero", f"of={SPOOL}/filler", "bs=4k"])
         return tried("spool full")
     finally:
-        os.remove(f"{SPOOL}/filler")
+        run(["rm", "-f", f"{SPOOL}/filler"])
         DAEMONS.stop("itm-agentd")
         wait_for("the end of the agent", 15, lambda: not pids("itm-sealer") and not pids("itm-forwardd"))
         # The chain went on in the small spool: an older one would be a fork.

@@ -29,7 +29,7 @@ def restart(replaced):
         now = pids("itm-brokerd") + pids("itm-sealer")
         with open("/run/itm/agentd/status") as f:
             status = f.read()
-        return len(now) == 2 and status.count("state=ready") == 3 and bool(set(now) & set(kept)) != replaced
+        return len(now) == 2 and status.count("state=ready") == status.count("state=") and bool(set(now) & set(kept)) != replaced
     wait_for("the children of the new agent", 10, settled)
 
 

@@ -1,0 +1,374 @@
+/* itm tree: what ran in a session, as a tree of processes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/startup.h"
+#include "format/activity.h"
+#include "terminal/text.h"
+#include "view/catalog.h"
+#include "view/locate.h"
+#include "view/processes.h"
+#include "view/say.h"
+#include "view/when.h"
+
+static const char *const program = "itm tree";
+
+enum { STREAMS_MAX = 4096, DEPTH_MAX = 64, NS_PER_MS = 1000000 };
+
+struct tree_options {
+	struct places_options places;
+	bool json;
+};
+
+static const struct options_entry entries[] = {
+	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct tree_options, json), 0, 0, "one array of objects" },
+	PLACES_STORE(tree_options, places),
+	PLACES_INDEX(tree_options, places),
+	PLACES_SPOOL(tree_options, places),
+	PLACES_CONFIG(tree_options, places),
+	PLACES_AGENT_CONFIG(tree_options, places),
+	{ 0 },
+};
+
+static const struct options_command command = {
+	.name = "itm tree",
+	.operands = "SESSION[@TIME]",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Show every process that ran in a session, also what its terminal never showed.",
+	.entries = entries,
+	.more = "With TIME only those that lived then.  SESSION may be an id, its first letters, or 'last'.\n",
+};
+
+/* ---- the host's process streams beside the session ---- */
+
+struct streams {
+	const struct index_session *session;
+	struct id id[STREAMS_MAX];
+	size_t count;
+};
+
+static int add_stream(void *context, const struct index_session *s)
+{
+	struct streams *list = context;
+	const struct index_session *of = list->session;
+
+	if (strcmp(s->mode, "processes") == 0 && id_equal(&s->host, &of->host) && list->count < STREAMS_MAX &&
+	    s->start_wall_ns <= of->last_wall_ns && s->last_wall_ns >= of->start_wall_ns)
+		list->id[list->count++] = s->stream;
+	return 0;
+}
+
+static int find_streams(const struct places *places, const char *dir, struct streams *list)
+{
+	struct index_filter filter = { .all = true, .limit = 1000000 };
+	struct catalog c;
+	int r = 0;
+	struct index *index = places->use_spool ? NULL : index_open(places->server.index, false, &r);
+
+	if (index != NULL) {
+		r = index_sessions(index, &filter, add_stream, list);
+		index_close(index);
+		return r;
+	}
+	r = catalog_read(&c, dir);
+	for (size_t i = 0; r == 0 && i < c.count; i++)
+		add_stream(list, &c.sessions[i]);
+	if (r == 0)
+		catalog_free(&c);
+	return r;
+}
+
+/* ---- printing ---- */
+
+static bool lived(const struct process_seen *s, int64_t at_wall_ns)
+{
+	return at_wall_ns == 0 || (s->begin_wall_ns <= at_wall_ns && (!s->ended || s->end_wall_ns >= at_wall_ns));
+}
+
+static bool any_lived(const struct processes *p, int64_t at_wall_ns)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (lived(&p->list[i], at_wall_ns))
+			return true;
+	return false;
+}
+
+static void put_command(struct buffer *b, const struct processes *p, const struct process_seen *s)
+{
+	const char *at = (const char *)s->arguments.data;
+	size_t left = s->arguments.len;
+
+	if (s->exe == NULL && &p->list[s->parent] == s) { /* it ran before it was tied to the session */
+		buffer_put_text(b, "(the session)");
+		return;
+	}
+	if (s->exe == NULL) {
+		const struct process_seen *from = &p->list[s->parent];
+		buffer_put_text(b, "(fork of ");
+		text_escape(b, from->exe != NULL ? from->exe : "its parent", strlen(from->exe != NULL ? from->exe : "its parent"));
+		buffer_put_u8(b, ')');
+		return;
+	}
+	text_escape(b, s->exe, strlen(s->exe));
+	for (bool first = true; left > 0; first = false) {
+		const char *end = memchr(at, '\0', left);
+		size_t len = end != NULL ? (size_t)(end - at) : left;
+		if (!first) {
+			buffer_put_u8(b, ' ');
+			text_escape(b, at, len);
+		}
+		at += end != NULL ? len + 1 : len;
+		left -= end != NULL ? len + 1 : len;
+	}
+	if (s->arguments_size > s->arguments.len)
+		buffer_printf(b, " ... (%llu bytes in all)", (unsigned long long)s->arguments_size);
+	if ((s->flags & ACTIVITY_DELETED) != 0)
+		buffer_put_text(b, "  [the file has no name]");
+}
+
+static void put_state(struct buffer *b, const struct process_seen *s)
+{
+	if (!s->ended)
+		buffer_put_text(b, "-");
+	else if (WIFSIGNALED(s->status))
+		buffer_printf(b, "signal %d", WTERMSIG(s->status));
+	else
+		buffer_printf(b, "exit %d", WEXITSTATUS(s->status));
+}
+
+static void print_notes(struct buffer *b, const struct process_seen *s, const char *indent)
+{
+	const char *at = (const char *)s->notes.data;
+	size_t left = s->notes.len;
+
+	while (left > 0) {
+		const char *end = memchr(at, '\n', left);
+		size_t len = end != NULL ? (size_t)(end - at) : left;
+		buffer_printf(b, "%40s%s   ", "", indent);
+		text_escape(b, at, len);
+		buffer_put_u8(b, '\n');
+		at += end != NULL ? len + 1 : len;
+		left -= end != NULL ? len + 1 : len;
+	}
+}
+
+static void print_one(const struct processes *p, const struct process_seen *s, const char *indent, const char *branch)
+{
+	char when[WHEN_TEXT_SIZE], state[32];
+	struct buffer b;
+
+	buffer_init(&b, 1 << 20);
+	when_format_wall(s->begin_wall_ns, when);
+	put_state(&b, s);
+	snprintf(state, sizeof state, "%s", buffer_text(&b) != NULL ? buffer_text(&b) : "");
+	buffer_clear(&b);
+	buffer_printf(&b, "%s %7u %6u %-10s %s%s", when + 11, s->pid, s->euid, state, indent, branch);
+	put_command(&b, p, s);
+	buffer_put_u8(&b, '\n');
+	print_notes(&b, s, indent);
+	fwrite(b.data, 1, b.len, stdout);
+	buffer_free(&b);
+}
+
+/* Children follow their parent in the list; deeper than DEPTH_MAX they are
+ * drawn at that depth. */
+static void print_tree(const struct processes *p, const size_t *first, const size_t *next, int64_t at_wall_ns)
+{
+	size_t path[DEPTH_MAX];
+	char indent[DEPTH_MAX * 3 + 1] = "";
+	size_t depth = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->list[i].parent != i)
+			continue;
+		path[depth = 0] = i;
+		for (;;) {
+			size_t at = path[depth];
+			bool more = next[at] != SIZE_MAX && depth > 0;
+			indent[depth > 0 ? (depth - 1) * 3 : 0] = '\0';
+			if (lived(&p->list[at], at_wall_ns))
+				print_one(p, &p->list[at], indent, depth == 0 ? "" : more ? "|- " : "`- ");
+			if (first[at] != SIZE_MAX && depth + 1 < DEPTH_MAX) {
+				if (depth > 0)
+					memcpy(indent + (depth - 1) * 3, more ? "|  " : "   ", 3);
+				path[++depth] = first[at];
+				continue;
+			}
+			while (depth > 0 && next[path[depth]] == SIZE_MAX)
+				depth--;
+			if (depth == 0)
+				break;
+			path[depth] = next[path[depth]];
+		}
+	}
+}
+
+static int print_text(const struct processes *p, int64_t at_wall_ns)
+{
+	size_t *first = malloc((p->count + 1) * sizeof *first), *next = malloc((p->count + 1) * sizeof *next);
+
+	if (first == NULL || next == NULL) {
+		free(first);
+		free(next);
+		return EX_OSERR;
+	}
+	for (size_t i = 0; i < p->count; i++)
+		first[i] = next[i] = SIZE_MAX;
+	for (size_t i = p->count; i-- > 0; ) {
+		size_t above = p->list[i].parent;
+		if (above == i)
+			continue;
+		next[i] = first[above];
+		first[above] = i;
+	}
+	printf("%-8s %7s %6s %-10s %s\n", "BEGAN", "PID", "UID", "STATE", "COMMAND");
+	print_tree(p, first, next, at_wall_ns);
+	free(first);
+	free(next);
+	return 0;
+}
+
+static void put_name(struct json *j, const char *pid_key, const char *start_key, uint32_t pid, uint64_t start)
+{
+	json_key(j, pid_key);
+	json_uint(j, pid);
+	json_key(j, start_key);
+	json_uint(j, start);
+}
+
+static void put_object(struct json *j, const struct process_seen *s)
+{
+	char time[CLOCK_TEXT_SIZE];
+	const char *at = (const char *)s->arguments.data;
+
+	json_object(j);
+	put_name(j, "pid", "start_ns", s->pid, s->start);
+	put_name(j, "parent_pid", "parent_start_ns", s->parent_pid, s->parent_start);
+	clock_format(s->begin_wall_ns, time);
+	json_key(j, "began");
+	json_text(j, time);
+	clock_format(s->end_wall_ns, time);
+	json_key(j, "ended");
+	json_text(j, s->ended ? time : NULL);
+	json_key(j, "status");
+	json_int(j, s->ended ? s->status : -1);
+	json_key(j, "uid");
+	json_uint(j, s->uid);
+	json_key(j, "euid");
+	json_uint(j, s->euid);
+	json_key(j, "execs");
+	json_uint(j, s->execs);
+	json_key(j, "exe");
+	json_text(j, s->exe);
+	json_key(j, "script");
+	json_text(j, s->script);
+	json_key(j, "cwd");
+	json_text(j, s->cwd);
+	json_key(j, "file_without_name");
+	json_bool(j, (s->flags & ACTIVITY_DELETED) != 0);
+	json_key(j, "argv_bytes");
+	json_uint(j, s->arguments_size);
+	json_key(j, "argv");
+	json_array(j);
+	for (size_t left = s->arguments.len; left > 0; ) {
+		const char *end = memchr(at, '\0', left);
+		size_t len = end != NULL ? (size_t)(end - at) : left;
+		json_bytes(j, at, len);
+		at += end != NULL ? len + 1 : len;
+		left -= end != NULL ? len + 1 : len;
+	}
+	json_array_end(j);
+	json_key(j, "sockets");
+	json_bytes(j, s->notes.data, s->notes.len);
+	json_object_end(j);
+}
+
+static int print_json(const struct processes *p, int64_t at_wall_ns)
+{
+	struct buffer b;
+	size_t printed = 0;
+
+	buffer_init(&b, 1 << 20);
+	printf("[");
+	for (size_t i = 0; i < p->count; i++) {
+		struct json j;
+		if (!lived(&p->list[i], at_wall_ns))
+			continue;
+		json_init(&j, &b);
+		put_object(&j, &p->list[i]);
+		printf(printed++ > 0 ? ",\n " : "");
+		fwrite(b.data, 1, b.len, stdout);
+		buffer_clear(&b);
+	}
+	printf("]\n");
+	buffer_free(&b);
+	return 0;
+}
+
+/* ---- the command ---- */
+
+static int show(const struct places *places, const struct located *at, bool json, int64_t at_wall_ns)
+{
+	static struct streams streams;
+	struct processes p;
+	int status, r;
+
+	streams = (struct streams){ .session = &at->session };
+	processes_init(&p);
+	r = find_streams(places, at->dir, &streams);
+	for (size_t i = streams.count; r == 0 && i-- > 0; )
+		r = processes_read(&p, at->dir, &streams.id[i], &at->session.stream);
+	if (r != 0) {
+		say_error(program, "cannot read the host's processes: %s", error_text(r));
+		status = say_status(r);
+	} else if (p.count == 0 && !json) {
+		say_error(program, streams.count == 0 ? "no process monitor ran on this host then"
+						      : "the process monitor saw nothing of this session");
+		status = EX_NOINPUT;
+	} else if (!json && at_wall_ns != 0 && !any_lived(&p, at_wall_ns)) {
+		say_error(program, "no process of this session lived then");
+		status = EX_NOINPUT;
+	} else {
+		status = json ? print_json(&p, at_wall_ns) : print_text(&p, at_wall_ns);
+	}
+	if (p.cut)
+		say_error(program, "more than %d processes: the rest is left out", PROCESSES_MAX);
+	processes_free(&p);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct tree_options options = { 0 };
+	char error[LOCATE_ERROR_SIZE];
+	static struct located at;
+	struct places places;
+	uint64_t ms = 0;
+	int status;
+
+	if (startup_parse(&command, &argc, argv, &options, &options.places, &places, &status) != 0)
+		return status;
+	const char *time = locate_split(argv[0]);
+	int r = locate_session(&places, argv[0], &at, error);
+	if (r != 0) {
+		say_error(program, "%s", error);
+		return say_status(r);
+	}
+	if (time != NULL && when_parse(time, at.session.start_wall_ns, &ms) != 0) {
+		say_error(program, "@%s: not a time: use 1:30 from the session's start, or 2026-11-23T18:00:05 (UTC)", time);
+		return EX_USAGE;
+	}
+	status = show(&places, &at, options.json,
+		      time != NULL ? at.session.start_wall_ns + (int64_t)ms * NS_PER_MS : 0);
+	return say_finish(program, status);
+}
+
+const struct command tree_command = { "tree", &command, run };
