@@ -12,6 +12,7 @@
 #include "cli/startup.h"
 #include "format/activity.h"
 #include "terminal/text.h"
+#include "view/activities.h"
 #include "view/catalog.h"
 #include "view/locate.h"
 #include "view/processes.h"
@@ -103,9 +104,6 @@ static bool any_lived(const struct processes *p, int64_t at_wall_ns)
 
 static void put_command(struct buffer *b, const struct processes *p, const struct process_seen *s)
 {
-	const char *at = (const char *)s->arguments.data;
-	size_t left = s->arguments.len;
-
 	if (s->exe == NULL && &p->list[s->parent] == s) { /* it ran before it was tied to the session */
 		buffer_put_text(b, "(the session)");
 		return;
@@ -118,16 +116,7 @@ static void put_command(struct buffer *b, const struct processes *p, const struc
 		return;
 	}
 	text_escape(b, s->exe, strlen(s->exe));
-	for (bool first = true; left > 0; first = false) {
-		const char *end = memchr(at, '\0', left);
-		size_t len = end != NULL ? (size_t)(end - at) : left;
-		if (!first) {
-			buffer_put_u8(b, ' ');
-			text_escape(b, at, len);
-		}
-		at += end != NULL ? len + 1 : len;
-		left -= end != NULL ? len + 1 : len;
-	}
+	activities_arguments(b, s->arguments.data, s->arguments.len);
 	if (s->arguments_size > s->arguments.len)
 		buffer_printf(b, " ... (%llu bytes in all)", (unsigned long long)s->arguments_size);
 	if ((s->flags & ACTIVITY_DELETED) != 0)

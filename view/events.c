@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "store/hostnote.h"
+#include "view/activities.h"
 #include "view/notes.h"
 
 /* The format has no state; open must give something to hold. */
@@ -42,6 +43,16 @@ static bool put_happening(struct json *j, const struct source_event *event)
 	return true;
 }
 
+static bool put_activity(struct json *j, const struct record_event *e)
+{
+	if (e->kind != RECORD_ACTIVITY || e->data == NULL)
+		return false;
+	json_key(j, "activity");
+	if (activities_json(j, e->data, e->len) != 0)
+		json_null(j);
+	return true;
+}
+
 static int events_event(void *state, const struct source_event *event, struct buffer *out)
 {
 	const struct record_event *e = &event->event;
@@ -57,6 +68,8 @@ static int events_event(void *state, const struct source_event *event, struct bu
 		json_uint(&j, e->code >> 16);
 		json_key(&j, "rows");
 		json_uint(&j, e->code & 0xffff);
+	} else if (put_activity(&j, e)) {
+		;
 	} else if (!put_happening(&j, event) && e->data != NULL) {
 		json_key(&j, "data");
 		json_bytes(&j, e->data, e->len);

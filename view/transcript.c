@@ -8,6 +8,7 @@
 #include "store/filenote.h"
 #include "terminal/text.h"
 #include "terminal/vt.h"
+#include "view/activities.h"
 #include "view/head.h"
 #include "view/notes.h"
 #include "view/row.h"
@@ -233,7 +234,10 @@ static void put_happening(struct transcript *t, int64_t wall_ns, const struct re
 	struct buffer words;
 
 	buffer_init(&words, NOTE_MAX);
-	int r = e->data != NULL ? filenote_put(&words, e->data, e->len) : ITM_ENOENT;
+	int r = ITM_ENOENT;
+	if (e->data != NULL)
+		r = e->kind == RECORD_ACTIVITY ? activities_line(&words, e->data, e->len)
+					       : filenote_put(&words, e->data, e->len);
 	if (r == ITM_ENOENT)
 		r = notes_line(e, wall_ns, &words);
 	if (r == 0 && buffer_text(&words) != NULL) {
@@ -308,6 +312,7 @@ static int transcript_event(void *state, const struct source_event *event, struc
 		put_marker(t, event->wall_ns, e);
 		break;
 	case RECORD_NOTE:
+	case RECORD_ACTIVITY:
 		put_happening(t, event->wall_ns, e);
 		break;
 	default:

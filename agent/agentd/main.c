@@ -114,7 +114,8 @@ static int run(struct agent *a)
 	};
 	size_t count = 2;
 	if (access(a->program[3], X_OK) == 0)
-		children[count++] = (struct supervisor_child){ .name = "watcher", .path = a->program[3], .argv = watcher };
+		children[count++] = (struct supervisor_child){ .name = "watcher", .path = a->program[3], .argv = watcher,
+							       .adopt = true, .user = "itm-watch" };
 	if (forwards)
 		children[count++] = (struct supervisor_child){ .name = "forwarder", .path = a->program[2],
 							       .argv = forwarder, .nice = SUPERVISOR_NICE };

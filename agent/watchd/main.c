@@ -37,6 +37,7 @@ struct watch {
 	struct loop_watch ring, signals;
 	struct buffer event, meta;
 	struct probe_totals told;
+	int sessions;            /* the map of the run before this one; -1 = none */
 	int line;                /* to the broker, held open; -1 = none */
 	int64_t counts_ms, begin_ms;
 	bool stop;
@@ -108,10 +109,16 @@ static void begin(struct watch *w)
 
 /* ---- the supervisor ---- */
 
+static const char sessions_key[] = "sessions";
+
 static void on_kept(void *context, const struct supervisor_message *m, int *fds, size_t count)
 {
 	struct watch *w = context;
 
+	if (strcmp(m->key, sessions_key) == 0 && count == 1 && w->sessions < 0) {
+		w->sessions = fds[0];
+		return;
+	}
 	/* A stream of our predecessor's: the sealer ends it when this closes. */
 	for (size_t i = 0; i < count; i++)
 		close(fds[i]);
@@ -140,13 +147,23 @@ static void on_paired(void *context, const char *key, int fd)
 		close(fd);
 }
 
+/* The supervisor keeps it for our next run, the broker fills it. */
+static void offer_map(struct watch *w)
+{
+	int map = w->probe != NULL ? probe_session_map(w->probe) : -1;
+
+	if (map < 0)
+		return;
+	control_store(&w->control, sessions_key, NULL, 0, &map, 1);
+	control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
+}
+
 static void on_renewed(void *context)
 {
 	struct watch *w = context;
 
 	hoststream_renewed(&w->stream);
-	if (w->probe != NULL)
-		control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
+	offer_map(w);
 	control_ready(&w->control);
 }
 
@@ -204,30 +221,33 @@ static int make_meta(struct watch *w)
 	       meta_put(&w->meta, "hostname", name) != 0 || meta_put(&w->meta, "mode", "processes") != 0;
 }
 
+static int open_probe(struct watch *w)
+{
+	if (probe_open(PROBE_RING_DEFAULT, w->sessions, &w->probe, w->refusal) != 0) {
+		log_error("the kernel refuses the process probe, no process is seen: %s", w->refusal);
+		return 0;
+	}
+	w->ring = (struct loop_watch){ .fd = probe_fd(w->probe), .ready = on_ring, .context = w };
+	return loop_add(&w->loop, &w->ring);
+}
+
 static int acquire(struct watch *w)
 {
 	char path[sizeof w->settings.run + 32];
 
+	w->line = w->sessions = -1;
 	if (make_meta(w) != 0) {
 		log_error("%s: no host id", w->settings.host_id);
 		return EX_CONFIG;
 	}
 	if (loop_open(&w->loop) != 0 || watch_signals(w) != 0)
 		return EX_OSERR;
-	if (probe_open(PROBE_RING_DEFAULT, &w->probe, w->refusal) != 0) {
-		log_error("the kernel refuses the process probe, no process is seen: %s", w->refusal);
-	} else {
-		w->ring = (struct loop_watch){ .fd = probe_fd(w->probe), .ready = on_ring, .context = w };
-		if (loop_add(&w->loop, &w->ring) != 0)
-			return EX_OSERR;
-	}
-	w->line = -1;
 	buffer_init(&w->event, ACTIVITY_EVENT_MAX + 64);
 	hoststream_init(&w->stream, &w->loop, &w->control);
 	snprintf(path, sizeof path, "%s/agentd.sock", w->settings.run);
 	if (control_open(&w->control, &w->loop, false, path, &calls, w) != 0)
 		return EX_UNAVAILABLE;
-	return 0;
+	return open_probe(w) == 0 ? 0 : EX_OSERR;
 }
 
 static int earlier(int a, int b)
@@ -238,8 +258,7 @@ static int earlier(int a, int b)
 static int run(struct watch *w)
 {
 	begin(w);
-	if (w->probe != NULL)
-		control_pair(&w->control, "broker", MONITOR_LINE, NULL, 0);
+	offer_map(w);
 	control_ready(&w->control);
 	while (!w->stop) {
 		int64_t now = loop_now_ms();

@@ -94,7 +94,7 @@ static int open_fdinfo(struct probe *p)
 	return 0;
 }
 
-static int load(struct probe *p, uint32_t ring_bytes)
+static int load(struct probe *p, uint32_t ring_bytes, int sessions)
 {
 	p->object = probe_object__open();
 	if (p->object == NULL)
@@ -103,6 +103,7 @@ static int load(struct probe *p, uint32_t ring_bytes)
 	if (bpf_map__set_max_entries(p->object->maps.ring, ring_bytes) != 0 ||
 	    bpf_map__set_max_entries(p->object->maps.counters, p->cpus) != 0 ||
 	    bpf_map__set_max_entries(p->object->maps.scratch, p->cpus) != 0 ||
+	    (sessions >= 0 && bpf_map__reuse_fd(p->object->maps.sessions, sessions) != 0) ||
 	    probe_object__load(p->object) != 0 || map_counters(p) != 0)
 		return -1;
 	/* The ring is there before the first event can come. */
@@ -112,7 +113,7 @@ static int load(struct probe *p, uint32_t ring_bytes)
 	return open_fdinfo(p);
 }
 
-int probe_open(uint32_t ring_bytes, struct probe **out, char error[PROBE_ERROR_SIZE])
+int probe_open(uint32_t ring_bytes, int sessions, struct probe **out, char error[PROBE_ERROR_SIZE])
 {
 	struct probe *p = calloc(1, sizeof *p);
 	int cpus = libbpf_num_possible_cpus();
@@ -124,7 +125,7 @@ int probe_open(uint32_t ring_bytes, struct probe **out, char error[PROBE_ERROR_S
 	if (p != NULL && cpus > 0) {
 		p->cpus = (uint32_t)cpus;
 		p->last = calloc(p->cpus, sizeof *p->last);
-		r = p->last != NULL ? load(p, ring_bytes) : -1;
+		r = p->last != NULL ? load(p, ring_bytes, sessions) : -1;
 	}
 	words = NULL;
 	if (r == 0) {

@@ -24,8 +24,9 @@ struct probe_totals {
 };
 
 struct probe;
-/* ring_bytes: a power of two, at least a page.  0, or ITM_ESYS with words why. */
-int probe_open(uint32_t ring_bytes, struct probe **out, char error[PROBE_ERROR_SIZE]);
+/* ring_bytes: a power of two, at least a page.  sessions: the map of a probe
+ * before this one, so that nobody's session is forgotten, or -1; borrowed.  0, or ITM_ESYS with words why. */
+int probe_open(uint32_t ring_bytes, int sessions, struct probe **out, char error[PROBE_ERROR_SIZE]);
 void probe_close(struct probe *p);
 int probe_fd(const struct probe *p);          /* to poll(2) on; look every 50 ms all the same */
 /* Hand out all that is there.  The record is good during the call only. */

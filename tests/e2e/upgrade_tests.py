@@ -80,7 +80,7 @@ def test_the_agent_says_goodbye_to_nobody():
         terminal.type("exit\r")
         terminal.end()
     wait_for("the inner terminal's end", 5, lambda: not os.path.exists(tty) or os.stat(tty).st_uid != 0)
-    check(session_ids("alice"), "sessions are listed")
+    wait_for("the session in the list", 15, lambda: session_ids("alice"))
 
 
 for _test in (test_an_upgrade_loses_no_session, test_the_agent_says_goodbye_to_nobody):

@@ -1,0 +1,141 @@
+"""What runs in a session is in the record, also what its terminal never shows."""
+import json
+import os
+import random
+import re
+import time
+
+from lab import DAEMONS, Failure, check, equal, itm, listed, login, pids, run, ssh, wait_for
+from lab import sessions as sessions_of
+
+SCRIPT = "/tmp/testme.sh"
+
+
+def write_script(text):
+    with open(SCRIPT, "w") as f:
+        f.write(text)
+    os.chmod(SCRIPT, 0o755)
+
+
+def tree(session, word, seconds=20):
+    """The session's processes, once one has word in its arguments."""
+    def probe():
+        found = listed(itm("tree", session, "--json", status=None))
+        if not any(word in " ".join(p["argv"]) for p in found):
+            raise Failure(f"{len(found)} processes, none with {word}")
+        return found
+    return wait_for(f"{word} in the tree", seconds, probe, 0.3)
+
+
+def ancestors(process, found):
+    by_name = {(p["pid"], p["start_ns"]): p for p in found}
+    row = []
+    while process is not None:
+        row.append(process)
+        process = by_name.get((process["parent_pid"], process["parent_start_ns"]))
+    return row
+
+
+def newest(user):
+    return sessions_of(user)[0]["session"]
+
+
+def one(found, word):
+    return next(p for p in found if word in " ".join(p["argv"]) and p["exe"])
+
+
+def test_what_a_script_runs_is_seen():
+    word = f"w{random.randrange(10 ** 8)}"
+    write_script(f"#!/bin/sh\n/bin/true {word} >/dev/null\nexec </dev/null >/dev/null 2>&1\n"
+                 f"setsid nohup sh -c 'sleep 0.2; /bin/echo {word}-late' &\n(/bin/echo {word}-sub | cat)\nwait\n")
+    with login("alice") as terminal:
+        terminal.command(f"{SCRIPT}; echo do''ne", "done")
+        time.sleep(0.5)
+        check(word.encode() not in terminal.shown, "the terminal shows nothing of it")
+        session = wait_for("the session", 15, lambda: newest("alice"))
+        found = tree(session, f"{word}-late")
+        for what in (word, f"{word}-late", f"{word}-sub"):
+            row = ancestors(one(found, what), found)
+            check(any(p["script"] == SCRIPT for p in row), f"{what} stands below the script: {[p['exe'] for p in row]}")
+        equal(one(found, f"{word}-sub")["exe"], os.path.realpath("/bin/echo"), "exe")
+        text = itm("tree", session)
+        check(SCRIPT in text and f"{word}-late" in text, "as text")
+        terminal.type("exit\r")
+        terminal.end()
+
+
+def test_a_process_below_sudo_belongs_to_the_login():
+    word = f"s{random.randrange(10 ** 8)}"
+    with open("/etc/sudoers.d/process-test", "w") as f:
+        f.write("alice ALL=(ALL) NOPASSWD: ALL\n")
+    os.chmod("/etc/sudoers.d/process-test", 0o440)
+    try:
+        with login("alice") as terminal:
+            terminal.command(f"sudo sh -c '/bin/true {word} | cat; exit 3'; echo do''ne", "done")
+            session = wait_for("the session", 15, lambda: newest("alice"))
+            process = one(tree(session, word), word)
+            equal((process["uid"], process["euid"]), (0, 0), "it ran as root")
+            shell = wait_for("its end", 15, lambda: next((p for p in tree(session, word)
+                                                          if p["argv"][:2] == ["sh", "-c"] and p["ended"]), None))
+            equal(shell["status"], 3 << 8, "status of the shell")
+            terminal.type("exit\r")
+            terminal.end()
+    finally:
+        os.remove("/etc/sudoers.d/process-test")
+
+
+def test_long_and_hostile_arguments_are_whole():
+    word = f"l{random.randrange(10 ** 8)}"
+    equal(ssh("alice", f"/bin/true {word} $(printf '\\033]0;x\\007') $(head -c 100000 /dev/zero | tr '\\0' y)").returncode, 0,
+          "status")
+    session = wait_for("the session", 15, lambda: newest("alice"))
+    process = one(tree(session, word), word)
+    check(process["argv_bytes"] > 100000, "its size is told")
+    check("\033" in process["argv"][2], "bytes as they are, in JSON")
+    check("\033" not in itm("tree", session), "and harmless as text")
+
+
+def test_a_connection_is_told():
+    word = f"c{random.randrange(10 ** 8)}"
+    ssh("alice", f"python3 -c 'import socket, sys; socket.socket().connect_ex((\"127.0.0.1\", 9))' {word}")
+    session = wait_for("the session", 15, lambda: newest("alice"))
+    wait_for("the connection", 15, lambda: "connect 127.0.0.1:9" in one(tree(session, word), word)["sockets"])
+
+
+def counts():
+    """(made, received, dropped) of the newest record of the monitor."""
+    stream = next(s["session"] for s in listed(itm("sessions", "--all", "--json")) if s["mode"] == "processes")
+    lines = [json.loads(l) for l in itm("export", stream, "--format", "json", timeout=60).splitlines()]
+    found = [l["activity"] for l in lines if l.get("activity", {}).get("event") == "counts"]
+    return found[-1]
+
+
+def test_what_was_made_came_or_is_told():
+    run(["sh", "-c", "for i in $(seq 400); do /bin/true; done"], timeout=60)
+
+    def settled():
+        c = counts()
+        if c["made"] < 1200:
+            raise Failure(f"{c}")
+        return c
+    c = wait_for("the count", 30, settled, 1)
+    check(c["made"] - c["dropped"] >= c["received"], f"nothing comes that was not made: {c}")
+    # What was in the ring at that moment comes with the next look.
+    check(c["made"] - c["dropped"] - c["received"] < 5000, f"nothing is missing: {c}")
+
+
+def test_a_monitor_that_is_killed_comes_back_and_knows_the_sessions():
+    word = f"k{random.randrange(10 ** 8)}"
+    with login("alice") as terminal:
+        terminal.command("echo re''ady", "ready")
+        before = pids("itm-watchd")
+        check(len(before) == 1, "the monitor runs")
+        os.kill(before[0], 9)
+        wait_for("the monitor's return", 15, lambda: pids("itm-watchd") and pids("itm-watchd") != before and
+                 "loaded" in DAEMONS.log("itm-agentd").rsplit("watcher", 1)[-1] or pids("itm-watchd") not in ([], before))
+        time.sleep(2)
+        terminal.command(f"/bin/true {word}; echo do''ne", "done")
+        session = wait_for("the session", 15, lambda: newest("alice"))
+        tree(session, word)
+        terminal.type("exit\r")
+        terminal.end()
