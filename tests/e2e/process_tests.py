@@ -2,11 +2,9 @@
 import json
 import os
 import random
-import re
 import time
 
-from lab import DAEMONS, Failure, check, equal, itm, listed, login, pids, run, ssh, wait_for
-from lab import sessions as sessions_of
+from lab import Failure, check, equal, itm, listed, login, pids, run, session_ids, ssh, wait_for
 
 SCRIPT = "/tmp/testme.sh"
 
@@ -36,8 +34,8 @@ def ancestors(process, found):
     return row
 
 
-def newest(user):
-    return sessions_of(user)[0]["session"]
+def begun_since(before):
+    return wait_for("the session", 15, lambda: next((s for s in session_ids("alice") if s not in before), None))
 
 
 def one(found, word):
@@ -45,6 +43,7 @@ def one(found, word):
 
 
 def test_what_a_script_runs_is_seen():
+    before = session_ids("alice")
     word = f"w{random.randrange(10 ** 8)}"
     write_script(f"#!/bin/sh\n/bin/true {word} >/dev/null\nexec </dev/null >/dev/null 2>&1\n"
                  f"setsid nohup sh -c 'sleep 0.2; /bin/echo {word}-late' &\n(/bin/echo {word}-sub | cat)\nwait\n")
@@ -52,7 +51,7 @@ def test_what_a_script_runs_is_seen():
         terminal.command(f"{SCRIPT}; echo do''ne", "done")
         time.sleep(0.5)
         check(word.encode() not in terminal.shown, "the terminal shows nothing of it")
-        session = wait_for("the session", 15, lambda: newest("alice"))
+        session = begun_since(before)
         found = tree(session, f"{word}-late")
         for what in (word, f"{word}-late", f"{word}-sub"):
             row = ancestors(one(found, what), found)
@@ -65,6 +64,7 @@ def test_what_a_script_runs_is_seen():
 
 
 def test_a_process_below_sudo_belongs_to_the_login():
+    before = session_ids("alice")
     word = f"s{random.randrange(10 ** 8)}"
     with open("/etc/sudoers.d/process-test", "w") as f:
         f.write("alice ALL=(ALL) NOPASSWD: ALL\n")
@@ -72,8 +72,8 @@ def test_a_process_below_sudo_belongs_to_the_login():
     try:
         with login("alice") as terminal:
             terminal.command(f"sudo sh -c '/bin/true {word} | cat; exit 3'; echo do''ne", "done")
-            session = wait_for("the session", 15, lambda: newest("alice"))
-            process = one(tree(session, word), word)
+            session = begun_since(before)
+            process = next(p for p in tree(session, word) if p["argv"] == ["/bin/true", word])
             equal((process["uid"], process["euid"]), (0, 0), "it ran as root")
             shell = wait_for("its end", 15, lambda: next((p for p in tree(session, word)
                                                           if p["argv"][:2] == ["sh", "-c"] and p["ended"]), None))
@@ -85,10 +85,11 @@ def test_a_process_below_sudo_belongs_to_the_login():
 
 
 def test_long_and_hostile_arguments_are_whole():
+    before = session_ids("alice")
     word = f"l{random.randrange(10 ** 8)}"
     equal(ssh("alice", f"/bin/true {word} $(printf '\\033]0;x\\007') $(head -c 100000 /dev/zero | tr '\\0' y)").returncode, 0,
           "status")
-    session = wait_for("the session", 15, lambda: newest("alice"))
+    session = begun_since(before)
     process = one(tree(session, word), word)
     check(process["argv_bytes"] > 100000, "its size is told")
     check("\033" in process["argv"][2], "bytes as they are, in JSON")
@@ -96,18 +97,22 @@ def test_long_and_hostile_arguments_are_whole():
 
 
 def test_a_connection_is_told():
+    before = session_ids("alice")
     word = f"c{random.randrange(10 ** 8)}"
     ssh("alice", f"python3 -c 'import socket, sys; socket.socket().connect_ex((\"127.0.0.1\", 9))' {word}")
-    session = wait_for("the session", 15, lambda: newest("alice"))
+    session = begun_since(before)
     wait_for("the connection", 15, lambda: "connect 127.0.0.1:9" in one(tree(session, word), word)["sockets"])
 
 
 def counts():
     """(made, received, dropped) of the newest record of the monitor."""
-    stream = next(s["session"] for s in listed(itm("sessions", "--all", "--json")) if s["mode"] == "processes")
+    stream = wait_for("the monitor's stream", 15, lambda: next(
+        (s["session"] for s in listed(itm("sessions", "--all", "--json")) if s["mode"] == "processes"), None))
     lines = [json.loads(l) for l in itm("export", stream, "--format", "json", timeout=60).splitlines()]
     found = [l["activity"] for l in lines if l.get("activity", {}).get("event") == "counts"]
-    return found[-1]
+    if not found:
+        raise Failure("no count yet")
+    return {"dropped": 0, **found[-1]}
 
 
 def test_what_was_made_came_or_is_told():
@@ -125,17 +130,17 @@ def test_what_was_made_came_or_is_told():
 
 
 def test_a_monitor_that_is_killed_comes_back_and_knows_the_sessions():
+    before = session_ids("alice")
     word = f"k{random.randrange(10 ** 8)}"
     with login("alice") as terminal:
         terminal.command("echo re''ady", "ready")
-        before = pids("itm-watchd")
-        check(len(before) == 1, "the monitor runs")
-        os.kill(before[0], 9)
-        wait_for("the monitor's return", 15, lambda: pids("itm-watchd") and pids("itm-watchd") != before and
-                 "loaded" in DAEMONS.log("itm-agentd").rsplit("watcher", 1)[-1] or pids("itm-watchd") not in ([], before))
+        monitor = pids("itm-watchd")
+        check(len(monitor) == 1, "the monitor runs")
+        os.kill(monitor[0], 9)
+        wait_for("the monitor's return", 15, lambda: pids("itm-watchd") not in ([], monitor))
         time.sleep(2)
         terminal.command(f"/bin/true {word}; echo do''ne", "done")
-        session = wait_for("the session", 15, lambda: newest("alice"))
+        session = begun_since(before)
         tree(session, word)
         terminal.type("exit\r")
         terminal.end()
