@@ -119,7 +119,6 @@ static void set_up_files(struct crash *c)
 	must(sign_load_secret(c->agent.identity_key, &identity) == 0, "identity");
 	c->chain.identity = identity;
 	must(sign_load_public(c->agent.log_key, c->log_key) == 0, "log key");
-	must(mkdir(c->server.run, 0700) == 0, "the folder of the audit door");
 	FILE *f = fopen(c->config, "w");
 	must(f != NULL, "configuration");
 	fprintf(f, "listen = 127.0.0.1:%u\nstore = %s\nindex = %s\nrun = %s\nserver_id = %s\nlog_secret = %s\n"
