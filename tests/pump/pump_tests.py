@@ -24,9 +24,11 @@ BUILD = os.getcwd()
 STUB = f"{BUILD}/tests/pump/stub_under_test"
 BROKER = f"{BUILD}/tests/pump/fake_broker"
 RECORDER = f"{BUILD}/itm-shell/recorder/itm-recorder"
-KINDS = ["out", "in", "err", "resize", "marker", "ttystate", "env", "exec", "exit", "signal", "masked", "idle",
-         "note", "gap", "counted"]
-WITH_BYTES = {"out", "in", "err", "marker", "env", "exec", "note"}
+# As in format/record.h and record.c.
+KINDS = ["out", "in", "err", "resize", "marker", "ttystate", "env", "activity", "exit", "signal", "masked", "idle",
+         "note", "gap", "counted", "seal"]
+WITH_BYTES = {"out", "in", "err", "marker", "env", "activity", "note"}
+KIND_MASK, CODE_IS_ONE, TIME_SHIFT = 15, 16, 5
 
 
 class Failure(Exception):
@@ -75,9 +77,9 @@ class Recording:
         pos = 0
         while pos < len(run):
             word, pos = varint(run, pos)
-            code, pos = varint(run, pos)
-            kind = KINDS[word & 15]
-            ms += word >> 4
+            code, pos = (1, pos) if word & CODE_IS_ONE else varint(run, pos)
+            kind = KINDS[word & KIND_MASK]
+            ms += word >> TIME_SHIFT
             data = b""
             if kind in WITH_BYTES:
                 data = run[pos:pos + code]
@@ -213,7 +215,7 @@ def test_terminal_is_recorded_as_shown():
         equal(os.waitstatus_to_exitcode(s.finish()), 42, "exit status")
         r = s.recording()
         equal(r.data("out"), s.shown, "recorded output")
-        equal(r.events[0][:3], ("env", 10, b"user=test\n"), "first event")
+        equal(r.events[0][:3], ("env", 29, b"user=test\nkeystrokes=counted\n"), "first event")
         equal(r.codes("resize"), [80 << 16 | 24], "sizes")
         equal(r.codes("exit"), [42 << 8], "exit event")
         check(b"end=exit" in r.data("note"), "no note of the end")
