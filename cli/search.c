@@ -88,6 +88,10 @@ static int add_json(struct results *out, const struct index_hit *hit, const char
 	json_text(&j, hit->line);
 	json_key(&j, "kind");
 	json_text(&j, kinds[hit->kind]);
+	if (hit->has_exit) {
+		json_key(&j, "exit_status");
+		json_uint(&j, hit->exit_status);
+	}
 	json_key(&j, "matches");
 	json_array(&j);
 	for (size_t i = 0; i < hit->span_count; i++) {
@@ -141,7 +145,7 @@ static const char *said_of(enum lines_kind kind)
 	switch (kind) {
 	case LINES_RAW: return "    sent, but never stood on the screen:\n";
 	case LINES_FILE: return "    a file that passed:\n";
-	case LINES_COMMAND: return "    typed:\n";
+	case LINES_COMMAND: return "    typed at a prompt:\n";
 	default: return "";
 	}
 }
@@ -167,6 +171,8 @@ static int add(void *context, const struct index_hit *hit)
 		buffer_printf(&out->text, "  %s%s\n", replay, hit->provisional ? "  (not yet sealed)" : "");
 		put_context(out, hit->before, hit->before_count);
 		buffer_put_text(&out->text, said_of(hit->kind));
+		if (hit->has_exit)
+			buffer_printf(&out->text, "    exit status %u:\n", hit->exit_status);
 		put_line(out, hit);
 		put_context(out, hit->after, hit->after_count);
 	}

@@ -79,6 +79,8 @@ struct index_hit {
 	const char *line;              /* borrowed, UTF-8, no control characters */
 	const struct query_span *spans; /* what matched in it, ascending */
 	size_t span_count;
+	bool has_exit;                 /* of a typed command */
+	uint8_t exit_status;
 	bool provisional;
 	/* Lines around it that were shown, oldest first; borrowed. */
 	const struct index_line *before, *after;

@@ -22,7 +22,7 @@ void index_around_free(struct index_around *a)
 /* Lines before number n of the block, the nearest first. */
 static void take_before(struct index_around *a, const struct tblock *t, size_t n, size_t offset, unsigned count)
 {
-	struct tblock_line line;
+	struct lines_line line;
 	while (a->before_count < count && tblock_last(t, &n, &offset, &line))
 		if (line.kind == LINES_SHOWN)
 			a->before[a->before_count++] = (struct index_line){ line.time_ms, line.text, line.len };
@@ -30,7 +30,7 @@ static void take_before(struct index_around *a, const struct tblock *t, size_t n
 
 static void take_after(struct index_around *a, const struct tblock *t, size_t n, size_t offset, unsigned count)
 {
-	struct tblock_line line;
+	struct lines_line line;
 	while (a->after_count < count && tblock_next(t, &n, &offset, &line))
 		if (line.kind == LINES_SHOWN)
 			a->after[a->after_count++] = (struct index_line){ line.time_ms, line.text, line.len };
@@ -66,7 +66,7 @@ static int neighbours(struct index_around *a, struct index *x, struct sql_statem
 int index_around_find(struct index_around *a, struct index *x, int64_t session, int64_t block_id,
 		      const struct tblock *block, size_t line, size_t offset, unsigned count)
 {
-	struct tblock_line self;
+	struct lines_line self;
 	size_t next = line, next_offset = offset;
 	a->before_count = a->after_count = 0;
 	if (count == 0)

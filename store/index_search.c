@@ -55,7 +55,7 @@ static int late(struct search *s)
 }
 
 /* One line that matches. */
-static int give(struct search *s, const struct tblock_line *line, size_t number, size_t offset)
+static int give(struct search *s, const struct lines_line *line, size_t number, size_t offset)
 {
 	struct query_span spans[INDEX_SPANS_MAX];
 	struct index_hit *h = &s->hit;
@@ -75,6 +75,8 @@ static int give(struct search *s, const struct tblock_line *line, size_t number,
 	h->time_ms = line->time_ms;
 	h->wall_ns = s->facts.from_wall_ns;
 	h->kind = line->kind;
+	h->has_exit = line->has_exit;
+	h->exit_status = line->exit_status;
 	h->line = text;
 	h->spans = spans;
 	h->span_count = query_spans(&s->query, &s->facts, spans, INDEX_SPANS_MAX);
@@ -92,7 +94,7 @@ static int give(struct search *s, const struct tblock_line *line, size_t number,
 /* The lines of one block, newest first. */
 static int search_lines(struct search *s)
 {
-	struct tblock_line line;
+	struct lines_line line;
 	struct query_facts *f = &s->facts;
 	size_t n = s->block.count, offset = s->block.text.len;
 	while (!s->how->more && tblock_last(&s->block, &n, &offset, &line)) {

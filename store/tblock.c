@@ -33,7 +33,7 @@ static int grow(struct tblock *t)
 	if (t->count >= TBLOCK_LINES_MAX)
 		return ITM_ELIMIT;
 	size_t size = t->size ? t->size * 2 : TBLOCK_LINES;
-	struct tblock_mark *marks = realloc(t->marks, size * sizeof *marks);
+	struct lines_line *marks = realloc(t->marks, size * sizeof *marks);
 	if (marks == NULL)
 		return ITM_ENOMEM;
 	t->marks = marks;
@@ -41,8 +41,9 @@ static int grow(struct tblock *t)
 	return 0;
 }
 
-int tblock_add(struct tblock *t, uint64_t time_ms, enum lines_kind kind, const char *text, size_t len)
+int tblock_add(struct tblock *t, const struct lines_line *line)
 {
+	size_t len = line->len;
 	int result = grow(t);
 	/* Encoded it must still be under the decoder's limit. */
 	if (result == 0 && t->text.len + len + 32 * (t->count + 2) > TBLOCK_PLAIN_MAX)
@@ -51,9 +52,10 @@ int tblock_add(struct tblock *t, uint64_t time_ms, enum lines_kind kind, const c
 		result = buffer_reserve(&t->text, len + 1);
 	if (result != 0)
 		return result;
-	(void)buffer_put(&t->text, text, len);
+	(void)buffer_put(&t->text, line->text, len);
 	(void)buffer_put_u8(&t->text, '\n');
-	t->marks[t->count++] = (struct tblock_mark){ time_ms, len, kind };
+	t->marks[t->count] = *line;
+	t->marks[t->count++].text = NULL;
 	return 0;
 }
 
@@ -80,7 +82,7 @@ static int put_lines(const struct tblock *t, struct buffer *plain)
 	size_t offset = 0;
 	int result = 0;
 	for (size_t i = 0; i < t->count && result == 0; i++) {
-		const struct tblock_mark *m = &t->marks[i];
+		const struct lines_line *m = &t->marks[i];
 		result = buffer_put_varint(plain, m->time_ms - start_ms);
 		if (result == 0)
 			result = buffer_put_u8(plain, (uint8_t)m->kind);
@@ -88,6 +90,8 @@ static int put_lines(const struct tblock *t, struct buffer *plain)
 			result = buffer_put_varint(plain, m->len);
 		if (result == 0)
 			result = buffer_put(plain, t->text.data + offset, m->len);
+		if (result == 0 && m->kind == LINES_COMMAND)
+			result = buffer_put_varint(plain, m->has_exit ? m->exit_status + 1u : 0);
 		offset += m->len + 1;
 	}
 	return result;
@@ -129,9 +133,13 @@ static int get_lines(struct tblock *t, const struct buffer *plain, uint64_t star
 			reader_fail(&r, ITM_ETRUNC, "a line is longer than its block");
 		if (r.error == 0 && kind > LINES_COMMAND)
 			reader_fail(&r, ITM_EVERSION, "unknown kind of a line");
+		uint64_t exit = r.error == 0 && kind == LINES_COMMAND ? reader_varint(&r) : 0;
+		if (r.error == 0 && exit > 256)
+			reader_fail(&r, ITM_EFORMAT, "no exit status");
 		if (r.error != 0)
 			break;
-		int result = tblock_add(t, time_ms, kind, (const char *)text, (size_t)len);
+		int result = tblock_add(t, &(struct lines_line){ time_ms, kind, (const char *)text, (size_t)len, exit > 0,
+								 (uint8_t)(exit > 0 ? exit - 1 : 0) });
 		if (result != 0)
 			return error_fault(fault, result, r.pos, "too many lines in a block");
 	}
@@ -174,22 +182,24 @@ int tblock_decode(struct tblock *t, const void *body, size_t len, uint64_t start
 	return result;
 }
 
-bool tblock_next(const struct tblock *t, size_t *n, size_t *offset, struct tblock_line *out)
+bool tblock_next(const struct tblock *t, size_t *n, size_t *offset, struct lines_line *out)
 {
 	if (*n >= t->count)
 		return false;
-	const struct tblock_mark *m = &t->marks[(*n)++];
-	*out = (struct tblock_line){ m->time_ms, m->kind, (const char *)t->text.data + *offset, m->len };
+	const struct lines_line *m = &t->marks[(*n)++];
+	*out = *m;
+	out->text = (const char *)t->text.data + *offset;
 	*offset += m->len + 1;
 	return true;
 }
 
-bool tblock_last(const struct tblock *t, size_t *n, size_t *offset, struct tblock_line *out)
+bool tblock_last(const struct tblock *t, size_t *n, size_t *offset, struct lines_line *out)
 {
 	if (*n == 0)
 		return false;
-	const struct tblock_mark *m = &t->marks[--*n];
+	const struct lines_line *m = &t->marks[--*n];
 	*offset -= m->len + 1;
-	*out = (struct tblock_line){ m->time_ms, m->kind, (const char *)t->text.data + *offset, m->len };
+	*out = *m;
+	out->text = (const char *)t->text.data + *offset;
 	return true;
 }

@@ -2,7 +2,7 @@
  *
  * Body: u8 codec (0 plain, 1 zstd), varint plain length, bytes.  Plain: per
  * line varint ms after the block's start, u8 kind (enum lines_kind), varint length,
- * text. */
+ * text; of a command also varint exit status + 1, 0 not known. */
 #ifndef ITM_STORE_TBLOCK_H
 #define ITM_STORE_TBLOCK_H
 
@@ -21,19 +21,18 @@ enum {
 	TBLOCK_LINES_MAX = 4096,
 };
 
-struct tblock_line { uint64_t time_ms; enum lines_kind kind; const char *text; size_t len; };
 
 /* Lines being gathered. */
 struct tblock {
 	struct buffer text;              /* all lines, LF after each: what is indexed */
-	struct tblock_mark { uint64_t time_ms; size_t len; enum lines_kind kind; } *marks;
+	struct lines_line *marks;        /* text NULL */
 	size_t count, size;
 };
 void tblock_init(struct tblock *t);
 void tblock_free(struct tblock *t);
 void tblock_clear(struct tblock *t);
 /* 0, ITM_ELIMIT, ITM_ENOMEM. */
-int tblock_add(struct tblock *t, uint64_t time_ms, enum lines_kind kind, const char *text, size_t len);
+int tblock_add(struct tblock *t, const struct lines_line *line);
 bool tblock_full(const struct tblock *t);
 /* Times of the earliest and the latest line; 0 when empty. */
 void tblock_span(const struct tblock *t, uint64_t *start_ms, uint64_t *end_ms);
@@ -47,7 +46,7 @@ int tblock_decode(struct tblock *t, const void *body, size_t len, uint64_t start
 		  struct inflate *inflate, struct fault *fault);
 /* The lines of a block, text borrowed: next from n = offset = 0 upwards, last
  * from n = count, offset = text.len downwards; false at the end. */
-bool tblock_next(const struct tblock *t, size_t *n, size_t *offset, struct tblock_line *out);
-bool tblock_last(const struct tblock *t, size_t *n, size_t *offset, struct tblock_line *out);
+bool tblock_next(const struct tblock *t, size_t *n, size_t *offset, struct lines_line *out);
+bool tblock_last(const struct tblock *t, size_t *n, size_t *offset, struct lines_line *out);
 
 #endif

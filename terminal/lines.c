@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "terminal/parser.h"
+#include "terminal/prompt.h"
 #include "terminal/text.h"
 #include "terminal/utf8.h"
 #include "terminal/vt.h"
@@ -28,6 +29,7 @@ struct lines {
 	struct buffer partial[2];       /* pipe mode: unfinished lines */
 	uint64_t out_bytes, captured_bytes;
 	bool over_budget;               /* a capture was left out during this feed */
+	struct prompt prompt;
 	struct recent recent[RECENT];
 };
 
@@ -59,7 +61,7 @@ static void give(struct lines *l, uint64_t time_ms, enum lines_kind kind, const 
 	if (r->hash == hash && time_ms < r->time_ms + LINES_REPEAT_MS)
 		return;
 	*r = (struct recent){ hash, time_ms };
-	struct lines_line line = { time_ms, kind, (const char *)text, len };
+	struct lines_line line = { .time_ms = time_ms, .kind = kind, .text = (const char *)text, .len = len };
 	l->each(l->context, &line);
 }
 
@@ -149,9 +151,29 @@ static void on_string_end(void *context)
 {
 	struct lines *l = context;
 	buffer_clear(&l->text);
+	if (l->vt != NULL)
+		prompt_string(&l->prompt, l->vt, l->string.data, l->string.len);
 	if (l->string.len > 0 && text_escape(&l->text, l->string.data, l->string.len) == 0)
 		give(l, l->time_ms, LINES_RAW, l->text.data, l->text.len);
 	buffer_clear(&l->string);
+}
+
+static void on_newline(void *context)
+{
+	struct lines *l = context;
+	prompt_newline(&l->prompt, l->vt);
+}
+
+static void on_paste(void *context, bool on)
+{
+	struct lines *l = context;
+	prompt_paste(&l->prompt, l->vt, on);
+}
+
+static void on_command(void *context, const struct prompt_command *c)
+{
+	struct lines *l = context;
+	l->each(l->context, &(struct lines_line){ c->time_ms, LINES_COMMAND, c->text, c->len, c->has_exit, c->exit_status });
 }
 
 static void set_events(struct lines *l)
@@ -159,6 +181,7 @@ static void set_events(struct lines *l)
 	static const struct vt_events events = {
 		.line = on_line, .clearing = on_clearing, .losing = on_losing,
 		.string = on_string, .string_end = on_string_end,
+		.newline = on_newline, .paste = on_paste,
 	};
 	struct vt_events mine = events;
 	mine.context = l;
@@ -288,6 +311,7 @@ static void init_buffers(struct lines *l)
 	buffer_init(&l->string, LINES_LENGTH_MAX / 4);
 	buffer_init(&l->partial[0], LINES_LENGTH_MAX);
 	buffer_init(&l->partial[1], LINES_LENGTH_MAX);
+	prompt_init(&l->prompt, on_command, l);
 }
 
 struct lines *lines_new(unsigned columns, unsigned rows, bool pipe, lines_each *each, void *context)
@@ -319,6 +343,7 @@ void lines_free(struct lines *l)
 	buffer_free(&l->string);
 	buffer_free(&l->partial[0]);
 	buffer_free(&l->partial[1]);
+	prompt_free(&l->prompt);
 	free(l);
 }
 
@@ -332,7 +357,7 @@ struct lines *lines_copy(const struct lines *from, lines_each *each, void *conte
 	l->each = each;
 	l->context = context;
 	l->vt = from->vt != NULL ? vt_copy(from->vt) : NULL;
-	if ((from->vt != NULL && l->vt == NULL) ||
+	if ((from->vt != NULL && l->vt == NULL) || prompt_copy(&l->prompt, &from->prompt) != 0 ||
 	    buffer_put(&l->joined, from->joined.data, from->joined.len) != 0 ||
 	    buffer_put(&l->string, from->string.data, from->string.len) != 0 ||
 	    buffer_put(&l->partial[0], from->partial[0].data, from->partial[0].len) != 0 ||
@@ -351,6 +376,7 @@ int lines_feed(struct lines *l, uint64_t time_ms, unsigned stream, const void *d
 	l->out_bytes += len;
 	if (l->vt == NULL)
 		return feed_pipe(l, &l->partial[stream & 1], data, len);
+	l->prompt.time_ms = time_ms;
 	vt_set_time(l->vt, time_ms);
 	vt_feed(l->vt, data, len);
 	bool hidden = vt_take_hidden(l->vt);
@@ -358,6 +384,12 @@ int lines_feed(struct lines *l, uint64_t time_ms, unsigned stream, const void *d
 		give_runs(l, data, len);
 	l->over_budget = false;
 	return 0;
+}
+
+void lines_key(struct lines *l)
+{
+	if (l->vt != NULL)
+		prompt_key(&l->prompt, l->vt);
 }
 
 void lines_resize(struct lines *l, uint64_t time_ms, unsigned columns, unsigned rows)
@@ -379,6 +411,7 @@ void lines_finish(struct lines *l)
 	give_screen(l);
 	end_joined(l);
 	on_string_end(l);
+	prompt_finish(&l->prompt);
 }
 
 int lines_peek(const struct lines *l, lines_each *each, void *context)

@@ -1,4 +1,5 @@
-/* lines: a stream's output as lines of text with their times, for search.
+/* lines: a stream's output as lines of text with their times, for search; what
+ * was typed at prompts as lines of their own (prompt.h).
  *
  * On a terminal a line is given when it leaves: scrolled off the top, or about
  * to be cleared, overwritten, erased, pushed out, or left behind at the end;
@@ -40,6 +41,8 @@ struct lines_line {
 	enum lines_kind kind;
 	const char *text;       /* UTF-8 without control characters, not NUL-ended */
 	size_t len;             /* not 0 */
+	bool has_exit;          /* LINES_COMMAND */
+	uint8_t exit_status;
 };
 typedef void lines_each(void *context, const struct lines_line *line);
 
@@ -49,6 +52,8 @@ void lines_free(struct lines *l);
 struct lines *lines_copy(const struct lines *l, lines_each *each, void *context);                     /* owned */
 /* Times must not fall.  stream: 0 stdout or terminal, 1 stderr. */
 int lines_feed(struct lines *l, uint64_t time_ms, unsigned stream, const void *data, size_t len);
+/* Keys were typed: what the output goes on with is their echo. */
+void lines_key(struct lines *l);
 void lines_resize(struct lines *l, uint64_t time_ms, unsigned columns, unsigned rows);
 /* The end: gives what is left on both the screen and unfinished lines. */
 void lines_finish(struct lines *l);

@@ -40,6 +40,10 @@ struct vt_events {
 	/* A byte of a string the emulator ignores (OSC, DCS, ...). */
 	void (*string)(void *context, uint8_t byte);
 	void (*string_end)(void *context);
+	/* A line feed is about to move the cursor; ?2004 is about to be set or
+	 * reset (vt_bracketed_paste: as it was). */
+	void (*newline)(void *context);
+	void (*paste)(void *context, bool on);
 	void *context;
 };
 

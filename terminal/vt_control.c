@@ -70,6 +70,8 @@ void vt_control_execute(struct vt *v, uint8_t byte)
 		tab_forward(v, 1);
 		break;
 	case 0x0a: case 0x0b: case 0x0c: /* LF VT FF */
+		if (v->events.newline != NULL)
+			v->events.newline(v->events.context);
 		v->cursor.pending = false;
 		if (v->newline)
 			v->cursor.x = 0;
@@ -244,7 +246,11 @@ static void private_mode(struct vt *v, unsigned mode, bool on)
 			restore_cursor(v);
 		}
 		break;
-	case 2004: v->bracketed_paste = on; break;
+	case 2004:
+		if (v->events.paste != NULL)
+			v->events.paste(v->events.context, on);
+		v->bracketed_paste = on;
+		break;
 	default: break;
 	}
 }

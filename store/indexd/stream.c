@@ -283,7 +283,7 @@ static void live_block(struct live *w, bool provisional)
 static void live_put(struct live *w, bool provisional, const struct lines_line *line)
 {
 	if (w->error == 0)
-		w->error = tblock_add(&w->block[provisional], line->time_ms, line->kind, line->text, line->len);
+		w->error = tblock_add(&w->block[provisional], line);
 	if (tblock_full(&w->block[provisional]))
 		live_block(w, provisional);
 }
@@ -305,10 +305,10 @@ static void ahead_line(void *context, const struct lines_line *line)
 
 static void block_lines(struct live *w, const struct tblock *t, lines_each *each)
 {
-	struct tblock_line line;
+	struct lines_line line;
 	size_t n = 0, offset = 0;
 	while (tblock_next(t, &n, &offset, &line))
-		each(w, &(struct lines_line){ line.time_ms, line.kind, line.text, line.len });
+		each(w, &line);
 }
 
 static void screen_lines(struct live *w, const struct view *v, lines_each *each)

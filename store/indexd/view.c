@@ -31,11 +31,11 @@ void view_free(struct view *v)
 static void on_line(void *context, const struct lines_line *line)
 {
 	struct view *v = context;
-	int result = tblock_add(&v->block, line->time_ms, line->kind, line->text, line->len);
+	int result = tblock_add(&v->block, line);
 	if (result == ITM_ELIMIT) {
 		/* Only a block that is left growing gets here: the newest counts. */
 		tblock_clear(&v->block);
-		result = tblock_add(&v->block, line->time_ms, line->kind, line->text, line->len);
+		result = tblock_add(&v->block, line);
 	}
 	if (result != 0 && v->error == 0)
 		v->error = result;
@@ -147,6 +147,13 @@ static int resize(struct view *v, uint64_t code)
 	return result;
 }
 
+static void keys(struct view *v, uint64_t count)
+{
+	v->session.keys += count;
+	if (v->lines != NULL)
+		lines_key(v->lines);
+}
+
 /* Files that passed are found by name and digest, though never on a screen. */
 static int take_note(struct view *v, const struct record_event *e)
 {
@@ -154,7 +161,7 @@ static int take_note(struct view *v, const struct record_event *e)
 	buffer_init(&text, NOTE_TEXT_MAX);
 	int result = e->data != NULL ? filenote_put(&text, e->data, e->len) : ITM_ENOENT;
 	if (result == 0)
-		on_line(v, &(struct lines_line){ v->time_ms, LINES_FILE, (const char *)text.data, text.len });
+		on_line(v, &(struct lines_line){ .time_ms = v->time_ms, .kind = LINES_FILE, .text = (const char *)text.data, .len = text.len });
 	buffer_free(&text);
 	return result == ITM_ENOMEM ? result : 0;
 }
@@ -193,7 +200,7 @@ static int take_event(struct view *v, uint64_t base_ms, const struct record_even
 		s->exit_status = (int)e->code;
 		return 0;
 	case RECORD_IN:
-		s->keys += e->code;
+		keys(v, e->code);
 		return 0;
 	case RECORD_MASKED:
 		s->masked += e->code;
@@ -203,7 +210,7 @@ static int take_event(struct view *v, uint64_t base_ms, const struct record_even
 		return 0;
 	case RECORD_COUNTED:
 		if ((e->code & 3) == 0)
-			s->keys += e->code >> 2;
+			keys(v, e->code >> 2);
 		else
 			s->out_bytes += e->code >> 2;
 		return 0;
@@ -252,7 +259,7 @@ int view_chunk(struct view *v, const struct chunk *c, struct record_cursor *curs
 
 void view_notice(struct view *v, const char *text)
 {
-	on_line(v, &(struct lines_line){ v->time_ms, LINES_RAW, text, strlen(text) });
+	on_line(v, &(struct lines_line){ .time_ms = v->time_ms, .kind = LINES_RAW, .text = text, .len = strlen(text) });
 }
 
 int view_frame(struct view *v, const struct frame *f, struct fault *fault)

@@ -397,6 +397,30 @@ static void test_around(void **state)
 	fakestore_session_free(&s);
 }
 
+/* From the tail while it runs, from the chunk with its exit status. */
+static void test_commands(void **state)
+{
+	struct bench *b = *state;
+	struct fakesession s;
+	fakestore_session(&s, 5000, "john", "pty");
+	fakestore_out(&s, 100, "\033]133;A\007$ ");
+	fakestore_event(&s, 120, RECORD_COUNTED, 1 << 2, NULL);
+	fakestore_out(&s, 130, "scp pay.tar x:\r\ndenied\r\n");
+	fakestore_frame(&b->f, &s);
+	pass(b);
+	expect(b, "cmd:scp", 1, 1);
+	expect(b, "scp", 1, 1);
+	expect(b, "cmd:denied", 0, 0);
+	fakestore_out(&s, 200, "\033]133;D;1\007\033]133;A\007$ ");
+	fakestore_chunk(&b->f, &s, CHUNK_END);
+	pass(b);
+	expect(b, "cmd:*", 1, 0);
+	expect(b, "cmd:/^scp.*x:$/ user:john", 1, 0);
+	restart(b);
+	expect(b, "cmd:scp", 1, 0);
+	fakestore_session_free(&s);
+}
+
 static unsigned in_file(struct bench *b, const char *name, const char *text)
 {
 	char path[128];
@@ -472,6 +496,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pipe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_around, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("indexd", tests, NULL, NULL);

@@ -293,7 +293,7 @@ static void test_glob(void **state)
 static void test_tblock(void **state)
 {
 	struct tblock t, back;
-	struct tblock_line line;
+	struct lines_line line;
 	struct buffer body;
 	(void)state;
 	struct compress *c = compress_new(3, 19);
@@ -305,7 +305,7 @@ static void test_tblock(void **state)
 		char text[64];
 		memset(text, 'a' + (int)n % 26, sizeof text);
 		/* Times of a screen's rows go up and down. */
-		assert_int_equal(tblock_add(&t, 1000 + n % 5, n % 4, text, n), 0);
+		assert_int_equal(tblock_add(&t, &(struct lines_line){ 1000 + n % 5, n % 4, text, n, n % 8 == 3, n % 8 == 3 ? 255 : 0 }), 0);
 		buffer_clear(&body);
 		assert_int_equal(tblock_encode(&t, c, &body), 0);
 		uint64_t start_ms, end_ms;
@@ -317,6 +317,8 @@ static void test_tblock(void **state)
 		assert_true(tblock_last(&back, &k, &offset, &line));
 		assert_int_equal(line.time_ms, 1000 + n % 5);
 		assert_int_equal(line.kind, n % 4);
+		assert_int_equal(line.has_exit, n % 8 == 3);
+		assert_int_equal(line.exit_status, n % 8 == 3 ? 255 : 0);
 		/* Cut anywhere, or longer, it is refused (the last bytes of a zstd
 		 * frame carry nothing: without them it may be whole). */
 		for (size_t cut = 0; cut < body.len; cut++)
