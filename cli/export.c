@@ -1,6 +1,7 @@
 /* itm export: writes a session in another format. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -26,10 +27,10 @@ struct export_options {
 };
 
 static const struct options_entry entries[] = {
-	{ "format", 'f', "FORMAT", OPTIONS_TEXT, offsetof(struct export_options, format), 0, 0, "asciicast (version 2), text, json, or bundle (evidence to be checked)" },
+	{ "format", 'f', "FORMAT", OPTIONS_TEXT, offsetof(struct export_options, format), 0, 0, "asciicast (version 2), asciicast3, ttyrec, typescript, html, text, json, or bundle (evidence to be checked)" },
 	{ "output", 'o', "FILE", OPTIONS_TEXT, offsetof(struct export_options, output), 0, 0, "a new file, instead of standard output" },
 	{ "sign", 0, "FILE", OPTIONS_TEXT, offsetof(struct export_options, sign), 0, 0, "bundle: sign it with this officer's key" },
-	{ "raw", 0, NULL, OPTIONS_FLAG, offsetof(struct export_options, raw), 0, 0, "asciicast: bytes as recorded, also those that act on a terminal" },
+	{ "raw", 0, NULL, OPTIONS_FLAG, offsetof(struct export_options, raw), 0, 0, "bytes as recorded, also those that act on a terminal" },
 	OPENING_OPTIONS(export_options, opening),
 	PLACES_STORE(export_options, places),
 	PLACES_INDEX(export_options, places),
@@ -44,7 +45,7 @@ static const struct options_command command = {
 	.operands = "SESSION",
 	.operands_min = 1,
 	.operands_max = 1,
-	.summary = "Write a session as asciicast, text, JSON lines, or as evidence for a stranger.",
+	.summary = "Write a session for other players, as a page, text, JSON lines, or as evidence for a stranger.",
 	.entries = entries,
 };
 
@@ -60,12 +61,19 @@ static int open_output(const char *path)
 	return fd;
 }
 
-static int write_session(struct source *source, const struct sink *sink, const struct export_options *o, int fd)
+static bool to_stdout(const struct export_options *o)
 {
-	struct sink_run run = { .sink = sink, .source = source, .fd = fd, .raw = o->raw };
+	return o->output == NULL || strcmp(o->output, "-") == 0;
+}
+
+/* second: -1 for formats that are one file. */
+static int write_session(struct source *source, const struct sink *sink, const struct export_options *o, int fd,
+			 int second)
+{
+	struct sink_run run = { .sink = sink, .source = source, .fd = fd, .second_fd = second, .raw = o->raw };
 	int r = sink_run(&run, NULL);
 
-	if (r == 0 && fd != STDOUT_FILENO && fsync(fd) != 0)
+	if (r == 0 && ((!to_stdout(o) && fsync(fd) != 0) || (second >= 0 && fsync(second) != 0)))
 		r = ITM_ESYS;
 	if (r != 0) {
 		say_error(program, "cannot write the session: %s", error_text(r));
@@ -83,19 +91,29 @@ static int write_session(struct source *source, const struct sink *sink, const s
 
 static int export_to(struct source *source, const struct sink *sink, const struct export_options *o)
 {
-	int fd = STDOUT_FILENO, status;
+	char path[PATH_MAX];
+	int fd = STDOUT_FILENO, second = -1, status = EX_CANTCREAT;
 
-	if (o->output != NULL && strcmp(o->output, "-") != 0) {
-		fd = open_output(o->output);
-		if (fd < 0)
-			return EX_CANTCREAT;
+	if (to_stdout(o))
+		return write_session(source, sink, o, fd, second);
+	fd = open_output(o->output);
+	if (fd < 0)
+		return EX_CANTCREAT;
+	if (sink->second != NULL) {
+		if (snprintf(path, sizeof(path), "%s%s", o->output, sink->suffix) < (int)sizeof(path))
+			second = open_output(path);
+		if (second < 0)
+			goto out;
 	}
-	status = write_session(source, sink, o, fd);
-	if (fd != STDOUT_FILENO) {
-		close(fd);
-		if (status == EX_IOERR)
-			unlink(o->output);
-	}
+	status = write_session(source, sink, o, fd, second);
+out:
+	close(fd);
+	if (second >= 0)
+		close(second);
+	if (status == EX_IOERR || status == EX_CANTCREAT)
+		unlink(o->output);
+	if (status == EX_IOERR && second >= 0)
+		unlink(path);
 	return status;
 }
 
@@ -124,11 +142,16 @@ static int run(int argc, char **argv)
 	bundle = strcmp(options.format, "bundle") == 0;
 	sink = sink_find(options.format);
 	if (sink == NULL && !bundle) {
-		say_error(program, "no format '%s': asciicast, text, json or bundle", options.format);
+		say_error(program, "no format '%s': asciicast, asciicast3, ttyrec, typescript, html, text, json or bundle", options.format);
 		return EX_USAGE;
 	}
-	if (bundle && (options.output == NULL || strcmp(options.output, "-") == 0)) {
+	if (bundle && to_stdout(&options)) {
 		say_error(program, "a bundle is a tar file: say where with --output FILE");
+		return EX_USAGE;
+	}
+	if (sink != NULL && sink->second != NULL && to_stdout(&options)) {
+		say_error(program, "%s is two files: say where with --output FILE, and FILE%s comes beside it", sink->name,
+			  sink->suffix);
 		return EX_USAGE;
 	}
 	r = locate_session(&places, argv[0], &where, error);

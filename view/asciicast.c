@@ -4,17 +4,12 @@
 
 #include "base/json.h"
 #include "view/head.h"
-#include "view/safe.h"
-
-enum { PLAIN_MAX = 4 << 20 }; /* bytes of one event, filtered */
+#include "view/shown.h"
 
 struct asciicast {
-	bool raw, begun;
+	bool begun;
 	struct head head;
-	struct safe safe;
-	struct buffer plain;
-	uint8_t cut[4];           /* raw: a character whose end is in a later event */
-	size_t cut_len;
+	struct shown shown;
 };
 
 static void *cast_open(bool raw)
@@ -23,9 +18,8 @@ static void *cast_open(bool raw)
 
 	if (a == NULL)
 		return NULL;
-	a->raw = raw;
 	head_init(&a->head);
-	buffer_init(&a->plain, PLAIN_MAX);
+	shown_init(&a->shown, raw, true);
 	return a;
 }
 
@@ -33,7 +27,7 @@ static void cast_close(void *state)
 {
 	struct asciicast *a = state;
 
-	buffer_free(&a->plain);
+	shown_free(&a->shown);
 	free(a);
 }
 
@@ -81,65 +75,13 @@ static int put_line(uint64_t time_ms, const char *code, const void *data, size_t
 	return r != 0 ? r : buffer_put_u8(out, '\n');
 }
 
-/* Length of an unfinished UTF-8 character at the end of data, 0..3. */
-static size_t unfinished(const uint8_t *data, size_t len)
-{
-	size_t back, need;
-
-	for (back = 1; back <= 3 && back <= len; back++) {
-		uint8_t c = data[len - back];
-
-		if ((c & 0xc0) == 0x80)
-			continue;
-		need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-		return need > back ? back : 0;
-	}
-	return 0;
-}
-
-static int put_raw(struct asciicast *a, const uint8_t *data, size_t len, uint64_t time_ms,
-		   struct buffer *out)
-{
-	size_t cut, i;
-	int r;
-
-	r = buffer_put(&a->plain, a->cut, a->cut_len);
-	if (r == 0)
-		r = buffer_put(&a->plain, data, len);
-	if (r != 0)
-		return r;
-	cut = unfinished(a->plain.data, a->plain.len);
-	for (i = 0; i < cut; i++)
-		a->cut[i] = a->plain.data[a->plain.len - cut + i];
-	a->cut_len = cut;
-	if (a->plain.len == cut)
-		return 0;
-	return put_line(time_ms, "o", a->plain.data, a->plain.len - cut, out);
-}
-
 static int put_output(struct asciicast *a, const struct record_event *e, struct buffer *out)
 {
-	const uint8_t *data = e->data;
-	size_t i, from = 0;
-	int r = 0;
+	int r = shown_put(&a->shown, &a->head, e);
 
-	buffer_clear(&a->plain);
-	if (a->raw)
-		return put_raw(a, data, e->len, e->time_ms, out);
-	/* Without a terminal driver nobody made CR LF of LF. */
-	for (i = 0; a->head.pipe && i < e->len && r == 0; i++) {
-		if (data[i] != '\n')
-			continue;
-		r = safe_put(&a->safe, data + from, i - from, &a->plain);
-		if (r == 0)
-			r = safe_put(&a->safe, "\r", 1, &a->plain);
-		from = i;
-	}
-	if (r == 0)
-		r = safe_put(&a->safe, data + from, e->len - from, &a->plain);
-	if (r != 0 || a->plain.len == 0)
+	if (r != 0 || a->shown.plain.len == 0)
 		return r;
-	return put_line(e->time_ms, "o", a->plain.data, a->plain.len, out);
+	return put_line(e->time_ms, "o", a->shown.plain.data, a->shown.plain.len, out);
 }
 
 static int put_resize(const struct record_event *e, struct buffer *out)
@@ -172,7 +114,7 @@ static int cast_event(void *state, const struct source_event *event, struct buff
 	switch (e->kind) {
 	case RECORD_OUT:
 	case RECORD_ERR:
-		return e->len > 0 ? put_output(a, e, out) : 0;
+		return put_output(a, e, out);
 	case RECORD_IN:
 		return e->data != NULL ? put_line(e->time_ms, "i", e->data, e->len, out) : 0;
 	case RECORD_RESIZE:

@@ -7,17 +7,23 @@
 
 #include "base/error.h"
 #include "view/asciicast.h"
+#include "view/asciicast3.h"
 #include "view/events.h"
+#include "view/page.h"
 #include "view/transcript.h"
+#include "view/ttyrec.h"
+#include "view/typescript.h"
 
 enum {
-	SINK_BUFFER_MAX = 16 << 20,   /* bytes; one event is at most 256 KiB, JSON makes six of one */
+	SINK_BUFFER_MAX = 64 << 20,   /* bytes; a page with 1000 x 500 cells, each of another colour */
 	SINK_FLUSH = 64 * 1024,       /* bytes gathered before a write */
 	SINK_POLL_MS = 100,
 	SINK_BROKEN_MAX = 10000,      /* a source that only fails must not hold us for ever */
 };
 
-static const struct sink *const sinks[] = { &asciicast_sink, &transcript_sink, &events_sink };
+static const struct sink *const sinks[] = {
+	&asciicast_sink, &asciicast3_sink, &ttyrec_sink, &typescript_sink, &page_sink, &transcript_sink, &events_sink,
+};
 
 const struct sink *sink_at(unsigned n)
 {
@@ -50,6 +56,15 @@ static int flush(int fd, struct buffer *b)
 	}
 	buffer_clear(b);
 	return 0;
+}
+
+static int flush_all(const struct sink_run *run, void *state, struct buffer *out)
+{
+	int r = flush(run->fd, out);
+
+	if (r == 0 && run->sink->second != NULL)
+		r = flush(run->second_fd, run->sink->second(state));
+	return r;
 }
 
 static bool wanted(const struct sink_run *run, const struct source_event *e)
@@ -96,7 +111,7 @@ int sink_run(struct sink_run *run, const volatile int *stop)
 			r = run->sink->end(state, &out);
 			break;
 		}
-		if ((r == 0 || out.len >= SINK_FLUSH) && flush(run->fd, &out) != 0) {
+		if ((r == 0 || out.len >= SINK_FLUSH) && flush_all(run, state, &out) != 0) {
 			r = ITM_ESYS;
 			break;
 		}
@@ -104,7 +119,7 @@ int sink_run(struct sink_run *run, const volatile int *stop)
 			poll(NULL, 0, SINK_POLL_MS);
 	}
 	if (r == 0)
-		r = flush(run->fd, &out);
+		r = flush_all(run, state, &out);
 	buffer_free(&out);
 	run->sink->close(state);
 	return r;

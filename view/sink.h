@@ -1,5 +1,4 @@
-/* sink: a way to write a session out, event by event; asciicast, text and
- * JSON lines are three of them. */
+/* sink: a way to write a session out, event by event: the door of all formats. */
 #ifndef ITM_VIEW_SINK_H
 #define ITM_VIEW_SINK_H
 
@@ -21,6 +20,10 @@ struct sink {
 	/* The record is broken here, in words. */
 	int (*broken)(void *state, const char *words, struct buffer *out);
 	int (*end)(void *state, struct buffer *out);
+	/* Of formats that are two files, else NULL: what the second one's name has
+	 * more, and what is to be written into it.  Borrowed; cleared when written. */
+	const char *suffix;
+	struct buffer *(*second)(void *state);
 };
 
 /* By name; NULL when there is none.  sink_at(0), (1), … walk them. */
@@ -31,6 +34,7 @@ struct sink_run {
 	const struct sink *sink;
 	struct source *source;
 	int fd;                  /* written to, stays the caller's */
+	int second_fd;           /* the same, where sink->second is */
 	bool raw;
 	bool follow;             /* wait for more until the session ends */
 	uint64_t from_ms, to_ms; /* only events of this time; to 0 = all.  Metadata always passes. */

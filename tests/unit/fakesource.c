@@ -115,3 +115,20 @@ const struct fakesource_event fakesource_pipe[] = {
 	{ .time_ms = 40, .kind = RECORD_EXIT, .code = 9 },
 };
 const size_t fakesource_pipe_count = sizeof(fakesource_pipe) / sizeof(fakesource_pipe[0]);
+
+const struct fakesource_event fakesource_drawn[] = {
+	{ .kind = RECORD_ENV, .data = "v=1\nuser=alice\nhostname=web1\nservice=sshd\nmode=pty\nterm=xterm\n"
+		"shell=/bin/bash\ncolumns=60\nrows=10\n" },
+	{ .time_ms = 5, .kind = RECORD_EXEC, .data = "vi\0a <b> & c", .len = 12 },
+	OUT(10, "\033[1;32malice@web1\033[m:~$ "), OUT(50, "vi notes\r\n"),
+	OUT(100, "\033[?1049h\033[2J\033[H\033[7m line one \033[m\r\n\033[38;5;208mcolour\033[48;2;10;20;30m!\033[m"),
+	OUT(150, "\033[5;3Hwide \346\274\242\345\255\227 \303\251 </script><script>alert(1)</script>"),
+	OUT(200, "\033[2;9r\033[9;1H\n\n\033[r\033[10;60Hx"),
+	{ .time_ms = 300, .kind = RECORD_RESIZE, .code = 70u << 16 | 12 },
+	OUT(400, "\033[?1049l\033]0;title\007a\tb\bc\r\n"),
+	{ .time_ms = 500, .kind = RECORD_MARKER, .data = "</script><img src=x onerror=alert(1)>" },
+	OUT(600, "\033[4munder\033[24m \033[3mslanted\033[m\033[K\r\nlast"),
+	{ .time_ms = 700, .kind = RECORD_SIGNAL, .code = 1 },
+	{ .time_ms = 1000, .kind = RECORD_EXIT, .code = 3 << 8 },
+};
+const size_t fakesource_drawn_count = sizeof(fakesource_drawn) / sizeof(fakesource_drawn[0]);

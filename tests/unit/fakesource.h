@@ -23,8 +23,9 @@ struct fakesource_event {
 struct source *fakesource_new(const struct fakesource_event *events, size_t count, bool ended);
 void fakesource_show(struct source *s, size_t count, bool ended);
 
-/* A login on a terminal full of hostile output, and a command without one. */
-extern const struct fakesource_event fakesource_login[], fakesource_pipe[];
-extern const size_t fakesource_login_count, fakesource_pipe_count;
+/* A login on a terminal full of hostile output, a command without one, and a
+ * second of what programs draw. */
+extern const struct fakesource_event fakesource_login[], fakesource_pipe[], fakesource_drawn[];
+extern const size_t fakesource_login_count, fakesource_pipe_count, fakesource_drawn_count;
 
 #endif

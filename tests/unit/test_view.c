@@ -250,16 +250,18 @@ static void export_session(const struct fakesource_event *events, size_t count, 
 {
 	char path[] = "/tmp/itm-test-view-XXXXXX";
 	int fd = mkstemp(path);
+	int second = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	struct sink_run run = { .sink = sink_find(format), .source = fakesource_new(events, count, true),
-				.fd = fd, .raw = raw };
+				.fd = fd, .second_fd = second, .raw = raw };
 
-	assert_true(fd >= 0);
+	assert_true(fd >= 0 && second >= 0);
 	assert_non_null(run.sink);
 	assert_int_equal(sink_run(&run, NULL), 0);
 	assert_int_equal(run.events, count);
 	assert_int_equal(atomicfile_read(path, out), 0);
 	source_close(run.source);
 	close(fd);
+	close(second);
 	unlink(path);
 }
 
@@ -283,6 +285,9 @@ static void exports_are_as_they_were(void **state)
 	static const struct { const char *format, *login, *pipe; bool raw; } cases[] = {
 		{ "asciicast", "login.cast", "pipe.cast", false },
 		{ "asciicast", "login-raw.cast", "pipe-raw.cast", true },
+		{ "asciicast3", "login.cast3", "pipe.cast3", false },
+		{ "ttyrec", "login.ttyrec", "pipe.ttyrec", false },
+		{ "typescript", "login.typescript", "pipe.typescript", false },
 		{ "text", "login.txt", "pipe.txt", false },
 		{ "json", "login.jsonl", "pipe.jsonl", false },
 	};
@@ -302,7 +307,7 @@ static void exports_are_as_they_were(void **state)
 
 static void exports_hold_no_control_bytes(void **state)
 {
-	static const char *const formats[] = { "asciicast", "text", "json" };
+	static const char *const formats[] = { "asciicast", "asciicast3", "html", "text", "json" };
 	struct buffer out;
 	size_t i, k;
 
@@ -310,7 +315,7 @@ static void exports_hold_no_control_bytes(void **state)
 		buffer_init(&out, 1 << 20);
 		export_session(fakesource_login, fakesource_login_count, formats[i], false, &out);
 		for (k = 0; k < out.len; k++)
-			assert_true(out.data[k] == '\n' || (out.data[k] >= 0x20 && out.data[k] != 0x7f));
+			assert_true(out.data[k] == '\n' || (strcmp(formats[i], "html") == 0 && out.data[k] == '\t') || (out.data[k] >= 0x20 && out.data[k] != 0x7f));
 		assert_null(memmem(out.data, out.len, "\302\233", 2));
 		buffer_free(&out);
 	}
