@@ -1,5 +1,5 @@
-/* mark: the events of a session that players show as markers (commands,
- * markers, files, losses), in words. */
+/* mark: the events of a session that players show as markers (markers,
+ * files, signals, losses), in words. */
 #ifndef ITM_VIEW_MARK_H
 #define ITM_VIEW_MARK_H
 

@@ -119,7 +119,7 @@ const size_t fakesource_pipe_count = sizeof(fakesource_pipe) / sizeof(fakesource
 const struct fakesource_event fakesource_drawn[] = {
 	{ .kind = RECORD_ENV, .data = "v=1\nuser=alice\nhostname=web1\nservice=sshd\nmode=pty\nterm=xterm\n"
 		"shell=/bin/bash\ncolumns=60\nrows=10\n" },
-	{ .time_ms = 5, .kind = RECORD_EXEC, .data = "vi\0a <b> & c", .len = 12 },
+	{ .time_ms = 5, .kind = RECORD_MARKER, .data = "a <b> & c" },
 	OUT(10, "\033[1;32malice@web1\033[m:~$ "), OUT(50, "vi notes\r\n"),
 	OUT(100, "\033[?1049h\033[2J\033[H\033[7m line one \033[m\r\n\033[38;5;208mcolour\033[48;2;10;20;30m!\033[m"),
 	OUT(150, "\033[5;3Hwide \346\274\242\345\255\227 \303\251 </script><script>alert(1)</script>"),
