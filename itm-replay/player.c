@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "itm-replay/finder.h"
+#include "itm-replay/stations.h"
 #include "itm-replay/typed.h"
 #include "view/notes.h"
 #include "view/when.h"
@@ -30,6 +31,7 @@ struct player {
 	struct player_config config;
 	struct finder finder;
 	struct typed typed;
+	struct stations stations;
 
 	struct source_event next;    /* borrowed from source; valid with have_next */
 	bool have_next, at_end;      /* at_end: the source had nothing more */
@@ -39,7 +41,7 @@ struct player {
 	int64_t last_wall_ns;
 	uint64_t total_ms;
 
-	bool paused, live, skip_idle, exited;
+	bool paused, live, skip_idle, exited, measuring;
 	unsigned speed;
 
 	enum job job;
@@ -87,6 +89,9 @@ static bool fetch(struct player *p)
 		}
 		p->have_next = true;
 		p->at_end = false;
+		struct source_place place;
+		if (source_place(p->source, &place) && !p->measuring)
+			stations_add(&p->stations, &place, p->vt, p->last_ms, p->last_wall_ns);
 	}
 	return true;
 }
@@ -194,21 +199,59 @@ static void rewind_all(struct player *p)
 	p->words[0] = '\0';
 }
 
+static void watch_lines(struct player *p)
+{
+	const struct vt_events events = { .line = on_line, .context = p };
+
+	vt_set_events(p->vt, &events);
+}
+
+/* To the last station before ms, unless we are between it and ms already. */
+static void go_near(struct player *p, uint64_t ms)
+{
+	const struct station *s = stations_before(&p->stations, ms);
+	bool is_back = ms < p->last_ms;
+
+	if (s == NULL || (!is_back && s->at_ms <= p->last_ms)) {
+		if (is_back)
+			rewind_all(p);
+		return;
+	}
+	struct vt *vt = vt_copy(s->vt);
+	uint64_t at_ms = s->at_ms;
+	int64_t wall_ns = s->wall_ns;
+	if (vt == NULL || source_go(p->source, &s->place) != 0) {
+		vt_free(vt);
+		rewind_all(p);
+		return;
+	}
+	vt_free(p->vt);
+	p->vt = vt;
+	watch_lines(p);
+	typed_clear(&p->typed);
+	p->have_next = p->at_end = p->exited = false;
+	p->broken = 0;
+	p->last_ms = at_ms;
+	p->last_wall_ns = wall_ns;
+	p->position_ms = (double)at_ms;
+}
+
 /* How long the session is, by reading it once. */
 static void measure(struct player *p)
 {
+	p->measuring = true;
 	while (fetch(p)) {
 		if (p->next.event.time_ms > p->total_ms)
 			p->total_ms = p->next.event.time_ms;
 		p->have_next = false;
 	}
+	p->measuring = false;
 	rewind_all(p);
 }
 
 struct player *player_new(struct source *source, const struct player_config *config)
 {
 	struct player *p = calloc(1, sizeof(*p));
-	struct vt_events events = { .line = on_line, .context = p };
 
 	if (p == NULL)
 		return NULL;
@@ -217,7 +260,7 @@ struct player *player_new(struct source *source, const struct player_config *con
 		free(p);
 		return NULL;
 	}
-	vt_set_events(p->vt, &events);
+	watch_lines(p);
 	finder_init(&p->finder);
 	head_init(&p->head);
 	p->source = source;
@@ -239,6 +282,7 @@ void player_free(struct player *p)
 	if (p == NULL)
 		return;
 	finder_free(&p->finder);
+	stations_free(&p->stations);
 	vt_free(p->vt);
 	free(p);
 }
@@ -467,8 +511,7 @@ void player_seek(struct player *p, uint64_t ms)
 	if (ms > p->total_ms)
 		ms = p->total_ms;
 	p->live = false;
-	if (ms < p->last_ms)
-		rewind_all(p);
+	go_near(p, ms);
 	p->words[0] = '\0';
 	p->target_ms = ms;
 	p->job = JOB_SEEK;

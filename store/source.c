@@ -38,6 +38,8 @@ struct source {
 	uint64_t last_number;            /* chunk read last */
 	uint64_t sealed_frame, shown_frame; /* frames up to these came in chunks, or from the tail */
 	uint64_t tail_events;            /* shown from the tail, to be left out of the next chunks */
+	struct source_place place;       /* of the chunk being read, when it is a RESET */
+	bool at_place, first_given;      /* none of its events was given yet; the first was just now */
 	bool broken;                     /* until the next RESET nothing can be read */
 	bool ended;
 	struct sealed *keys;             /* NULL: typed bytes stay sealed */
@@ -96,6 +98,28 @@ int source_rewind(struct source *s)
 	s->reader = fresh;
 	s->keys = old.keys;
 	chunk_reader_free(old.reader);
+	return 0;
+}
+
+bool source_place(const struct source *s, struct source_place *out)
+{
+	*out = s->place;
+	return s->first_given;
+}
+
+int source_go(struct source *s, const struct source_place *place)
+{
+	int rc = source_rewind(s);
+	if (rc != 0)
+		return rc;
+	source_units_skip(s->units, place->chunk);
+	s->started = true;
+	s->start_boot_ns = place->start_boot_ns;
+	s->last_ms = place->last_ms;
+	s->last_number = place->chunk - 1;
+	s->sealed_frame = place->frames;
+	if (s->keys != NULL)
+		sealed_lost(s->keys);
 	return 0;
 }
 
@@ -174,11 +198,15 @@ static int source_begin_chunk(struct source *s)
 		return rc;
 	}
 	source_missing(s);
+	/* Not while a part of it was shown from the tail already. */
+	s->at_place = (head.flags & CHUNK_RESET) != 0 && s->tail_events == 0;
 	bool hole = head.number != expected && !s->broken;
 	s->broken = false;
 	s->last_number = head.number;
 	s->reading = SOURCE_CHUNK;
 	source_base(s, head.boot_ns, head.wall_ns);
+	s->place = (struct source_place){ .chunk = head.number, .start_boot_ns = s->start_boot_ns, .last_ms = s->last_ms,
+					  .frames = s->sealed_frame };
 	if (hole) {
 		/* What was shown from the tail says nothing about this chunk. */
 		s->tail_events = 0;
@@ -323,6 +351,9 @@ static int next(struct source *s, struct source_event *out)
 int source_next(struct source *s, struct source_event *out)
 {
 	int rc = next(s, out);
+	s->first_given = rc == 1 && s->at_place && s->reading == SOURCE_CHUNK;
+	if (rc == 1)
+		s->at_place = false;
 	if (rc < 0 && s->keys != NULL)
 		sealed_lost(s->keys);
 	return rc;

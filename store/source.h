@@ -39,8 +39,16 @@ struct source_event {
  * record is broken here; calling again goes on with the next readable chunk. */
 int source_next(struct source *s, struct source_event *out);
 bool source_ended(const struct source *s);     /* the END chunk was read */
-/* Start over (seek is: rewind and feed the emulator; keyframes come later). */
+/* Start over. */
 int source_rewind(struct source *s);
+/* Where reading can start again without what stood before: the beginning of a
+ * RESET chunk, every 1 MiB or 5 min. */
+struct source_place { uint64_t chunk, start_boot_ns, last_ms, frames; };
+/* Whether the event that source_next gave last is the first from such a place. */
+bool source_place(const struct source *s, struct source_place *out);
+/* The next event is the first from there.  Whoever opened the keystrokes reads
+ * them again from their next key on.  0 or ITM_E* (as source_rewind). */
+int source_go(struct source *s, const struct source_place *place);
 const char *source_fault(const struct source *s);  /* words for the last error */
 
 #endif

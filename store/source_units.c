@@ -109,6 +109,11 @@ int source_units_rewind(struct source_units *u)
 	return source_units_start(u);
 }
 
+void source_units_skip(struct source_units *u, uint64_t number)
+{
+	u->next_number = number;
+}
+
 /* The store */
 
 struct source_take { struct source_units *u; struct evidence_chunk chunk; };

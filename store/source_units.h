@@ -14,6 +14,9 @@ struct source_units;
 struct source_units *source_units_open(const char *path, const struct id *stream, int *error); /* owned */
 void source_units_close(struct source_units *u);
 int source_units_rewind(struct source_units *u);
+/* After a rewind: chunks before number are not wanted (a store leaves them
+ * out; elsewhere they come all the same). */
+void source_units_skip(struct source_units *u, uint64_t number);
 /* Whether there is anything of the stream.  Only right after open. */
 bool source_units_present(struct source_units *u);
 /* The payload of the next chunk, appended to out: 1; 0 = none now; ITM_E* and
