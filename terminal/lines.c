@@ -7,11 +7,13 @@
 #include "base/error.h"
 #include "terminal/parser.h"
 #include "terminal/prompt.h"
+#include "terminal/scraps.h"
 #include "terminal/text.h"
 #include "terminal/utf8.h"
 #include "terminal/vt.h"
 #include "terminal/width.h"
 
+enum { CAPTURE_ROWS = 4 };      /* of a wrapped line, on each side of the row that is lost */
 enum { RECENT = 2048 };         /* slots of the memory for repeats; a collision only forgets */
 
 struct recent { uint64_t hash, time_ms; };
@@ -29,6 +31,9 @@ struct lines {
 	struct buffer partial[2];       /* pipe mode: unfinished lines */
 	uint64_t out_bytes, captured_bytes;
 	bool over_budget;               /* a capture was left out during this feed */
+	bool over_budget_said;
+	bool lost;                      /* text was overwritten or erased during this feed */
+	struct scraps scraps;
 	struct prompt prompt;
 	struct recent recent[RECENT];
 };
@@ -116,33 +121,58 @@ static void give_screen(struct lines *l)
 
 static void on_clearing(void *context)
 {
-	give_screen(context);
+	struct lines *l = context;
+	l->lost = true;
+	give_screen(l);
 }
 
 static void on_losing(void *context, unsigned y)
 {
 	struct lines *l = context;
-	unsigned used = vt_row_used(l->vt, y);
+	unsigned used;
+	l->lost = true;
 	if (l->captured_bytes > LINES_CAPTURE_START + l->out_bytes * LINES_CAPTURE_FACTOR) {
 		l->over_budget = true;
 		return;
 	}
 	buffer_clear(&l->text);
-	if (text_row(&l->text, vt_row(l->vt, y), used) != 0)
-		return;
-	l->captured_bytes += used;
+	unsigned first = y, last = y;
+	while (first > 0 && y - first < CAPTURE_ROWS && vt_row_wrapped(l->vt, first - 1))
+		first--;
+	while (last + 1 < vt_rows(l->vt) && last - y < CAPTURE_ROWS && vt_row_wrapped(l->vt, last))
+		last++;
+	for (unsigned i = first; i <= last; i++) {
+		used = vt_row_used(l->vt, i);
+		if (text_row(&l->text, used > 0 ? vt_row(l->vt, i) : NULL, used) != 0)
+			return;
+		l->captured_bytes += used;
+	}
 	give(l, vt_row_time(l->vt, y), LINES_SHOWN, l->text.data, l->text.len);
+}
+
+/* Text of a string without what shows nothing. */
+static void give_string(struct lines *l)
+{
+	const uint8_t *data = l->string.data;
+	buffer_clear(&l->text);
+	for (size_t i = 0; i < l->string.len; ) {
+		uint32_t rune;
+		unsigned used = utf8_decode(data + i, l->string.len - i, &rune);
+		int result = used == 0 ? text_escape(&l->text, data + i, 1) : width_of(rune) >= 0 ? buffer_put(&l->text, data + i, used) : 0;
+		if (result != 0)
+			break;
+		i += used ? used : 1;
+	}
+	give(l, l->time_ms, LINES_RAW, l->text.data, l->text.len);
 }
 
 static void on_string(void *context, uint8_t byte)
 {
 	struct lines *l = context;
 	if (buffer_put_u8(&l->string, byte) != 0) {
-		/* Full: give it in pieces. */
-		buffer_clear(&l->text);
-		if (text_escape(&l->text, l->string.data, l->string.len) == 0)
-			give(l, l->time_ms, LINES_RAW, l->text.data, l->text.len);
-		buffer_clear(&l->string);
+		/* Full: in pieces, each with the end of the one before. */
+		give_string(l);
+		buffer_consume(&l->string, l->string.len - SCRAPS_OVERLAP);
 		(void)buffer_put_u8(&l->string, byte);
 	}
 }
@@ -150,11 +180,9 @@ static void on_string(void *context, uint8_t byte)
 static void on_string_end(void *context)
 {
 	struct lines *l = context;
-	buffer_clear(&l->text);
 	if (l->vt != NULL)
 		prompt_string(&l->prompt, l->vt, l->string.data, l->string.len);
-	if (l->string.len > 0 && text_escape(&l->text, l->string.data, l->string.len) == 0)
-		give(l, l->time_ms, LINES_RAW, l->text.data, l->text.len);
+	give_string(l);
 	buffer_clear(&l->string);
 }
 
@@ -188,7 +216,29 @@ static void set_events(struct lines *l)
 	vt_set_events(l->vt, &mine);
 }
 
-/* ---- printable runs of the bytes themselves ---- */
+static void on_scrap(void *context, const uint8_t *text, size_t len)
+{
+	struct lines *l = context;
+	give(l, l->time_ms, LINES_RAW, text, len);
+}
+
+/* Text the screen does not show, in the bytes themselves. */
+static void look_at_bytes(struct lines *l, const uint8_t *data, size_t len)
+{
+	bool hidden = vt_take_hidden(l->vt) || l->over_budget;
+	if (hidden || l->lost || len <= SCRAPS_SMALL)
+		scraps_feed(&l->scraps, data, len, hidden);
+	else
+		scraps_finish(&l->scraps);
+	if (l->over_budget && !l->over_budget_said) {
+		static const char notice[] = "[itm: text was overwritten faster than it is kept here: play this part]";
+		give(l, l->time_ms, LINES_RAW, (const uint8_t *)notice, sizeof notice - 1);
+		l->over_budget_said = true;
+	}
+	l->over_budget = l->lost = false;
+}
+
+/* ---- pipe mode ---- */
 
 static void end_run(struct lines *l, size_t least)
 {
@@ -196,48 +246,6 @@ static void end_run(struct lines *l, size_t least)
 		give(l, l->time_ms, LINES_RAW, l->text.data, l->text.len);
 	buffer_clear(&l->text);
 }
-
-/* Runs between control characters; colour changes don't part them. */
-static void give_runs(struct lines *l, const uint8_t *data, size_t len)
-{
-	struct parser p;
-	parser_reset(&p);
-	buffer_clear(&l->text);
-	for (size_t i = 0; i < len; i++) {
-		enum parser_action action = parser_step(&p, data[i]);
-		uint32_t rune;
-		unsigned used;
-		switch (action) {
-		case PARSER_PRINT:
-			if (buffer_put_u8(&l->text, data[i]) != 0)
-				end_run(l, 1);
-			break;
-		case PARSER_HIGH:
-			used = utf8_decode(data + i, len - i, &rune);
-			if (used > 1 && width_of(rune) >= 0) {
-				if (buffer_put(&l->text, data + i, used) != 0)
-					end_run(l, 1);
-				i += used - 1;
-			}
-			break;
-		case PARSER_EXECUTE:
-		case PARSER_DISPATCH_ESC:
-			end_run(l, 2);
-			break;
-		case PARSER_DISPATCH_CSI:
-			if (data[i] != 'm')
-				end_run(l, 2);
-			break;
-		case PARSER_NONE:
-		case PARSER_PUT:
-		case PARSER_END:
-			break;
-		}
-	}
-	end_run(l, 2);
-}
-
-/* ---- pipe mode ---- */
 
 /* Of bytes that are no text: what strings(1) would show. */
 static void give_strings(struct lines *l, const uint8_t *data, size_t len)
@@ -265,7 +273,8 @@ static bool is_text(const uint8_t *data, size_t len)
 	return true;
 }
 
-static void give_pipe_line(struct lines *l, struct buffer *partial)
+/* A line, or (not whole) a piece of one that is too long; of that the end is kept. */
+static void give_pipe_line(struct lines *l, struct buffer *partial, bool whole)
 {
 	size_t len = partial->len;
 	if (len > 0 && partial->data[len - 1] == '\r')
@@ -273,11 +282,21 @@ static void give_pipe_line(struct lines *l, struct buffer *partial)
 	for (size_t i = 0; i < len; i++)
 		if (partial->data[i] == '\t')
 			partial->data[i] = ' ';
-	if (is_text(partial->data, len))
+	bool text = is_text(partial->data, len);
+	if (text)
 		give(l, l->time_ms, LINES_SHOWN, partial->data, len);
 	else
 		give_strings(l, partial->data, len);
-	buffer_clear(partial);
+	/* What shows nothing between letters must not hide them from the search. */
+	if (!text) {
+		l->scraps.least = LINES_RUN_MIN;
+		scraps_feed(&l->scraps, partial->data, len, true);
+		scraps_finish(&l->scraps);
+	}
+	if (!whole && partial->len > SCRAPS_OVERLAP)
+		buffer_consume(partial, partial->len - SCRAPS_OVERLAP);
+	else
+		buffer_clear(partial);
 }
 
 static int feed_pipe(struct lines *l, struct buffer *partial, const uint8_t *data, size_t len)
@@ -294,7 +313,7 @@ static int feed_pipe(struct lines *l, struct buffer *partial, const uint8_t *dat
 		if (result != 0)
 			return result;
 		if (whole || partial->len == LINES_LENGTH_MAX)
-			give_pipe_line(l, partial);
+			give_pipe_line(l, partial, whole);
 		piece += whole;
 		data += piece;
 		len -= piece;
@@ -312,6 +331,7 @@ static void init_buffers(struct lines *l)
 	buffer_init(&l->partial[0], LINES_LENGTH_MAX);
 	buffer_init(&l->partial[1], LINES_LENGTH_MAX);
 	prompt_init(&l->prompt, on_command, l);
+	scraps_init(&l->scraps, 2, on_scrap, l);
 }
 
 struct lines *lines_new(unsigned columns, unsigned rows, bool pipe, lines_each *each, void *context)
@@ -344,6 +364,7 @@ void lines_free(struct lines *l)
 	buffer_free(&l->partial[0]);
 	buffer_free(&l->partial[1]);
 	prompt_free(&l->prompt);
+	scraps_free(&l->scraps);
 	free(l);
 }
 
@@ -358,6 +379,7 @@ struct lines *lines_copy(const struct lines *from, lines_each *each, void *conte
 	l->context = context;
 	l->vt = from->vt != NULL ? vt_copy(from->vt) : NULL;
 	if ((from->vt != NULL && l->vt == NULL) || prompt_copy(&l->prompt, &from->prompt) != 0 ||
+	    scraps_copy(&l->scraps, &from->scraps) != 0 ||
 	    buffer_put(&l->joined, from->joined.data, from->joined.len) != 0 ||
 	    buffer_put(&l->string, from->string.data, from->string.len) != 0 ||
 	    buffer_put(&l->partial[0], from->partial[0].data, from->partial[0].len) != 0 ||
@@ -379,10 +401,7 @@ int lines_feed(struct lines *l, uint64_t time_ms, unsigned stream, const void *d
 	l->prompt.time_ms = time_ms;
 	vt_set_time(l->vt, time_ms);
 	vt_feed(l->vt, data, len);
-	bool hidden = vt_take_hidden(l->vt);
-	if (hidden || l->over_budget)
-		give_runs(l, data, len);
-	l->over_budget = false;
+	look_at_bytes(l, data, len);
 	return 0;
 }
 
@@ -404,13 +423,14 @@ void lines_resize(struct lines *l, uint64_t time_ms, unsigned columns, unsigned 
 void lines_finish(struct lines *l)
 {
 	if (l->vt == NULL) {
-		give_pipe_line(l, &l->partial[0]);
-		give_pipe_line(l, &l->partial[1]);
+		give_pipe_line(l, &l->partial[0], true);
+		give_pipe_line(l, &l->partial[1], true);
 		return;
 	}
 	give_screen(l);
 	end_joined(l);
 	on_string_end(l);
+	scraps_finish(&l->scraps);
 	prompt_finish(&l->prompt);
 }
 

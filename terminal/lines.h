@@ -7,12 +7,14 @@
  * is given once, however briefly it stood there.  The same text is not
  * given again within LINES_REPEAT_MS.  Overwriting letter by letter could make
  * much text of few bytes: captures are held to LINES_CAPTURE_FACTOR times the
- * output; beyond that, and where text was written out of sight, the printable
- * runs of the output itself are given instead, marked raw.  So are strings
- * that terminals don't show (titles, clipboard, queries).
+ * output; beyond that (which is said once), and where text was written out of
+ * sight or a few letters at a time over each other, text of the output itself
+ * is given as raw (scraps.h).  So are strings that terminals don't show
+ * (titles, clipboard, queries).
  *
  * Pipe mode has no screen: lines end at LF; of lines that are no text, runs of
- * at least LINES_RUN_MIN printable characters are given as raw.
+ * at least LINES_RUN_MIN printable characters are given as raw, also those
+ * parted by what shows nothing.
  *
  * The same input always gives the same lines at the same points. */
 #ifndef ITM_TERMINAL_LINES_H

@@ -75,6 +75,15 @@ void vt_state_lose(struct vt *v, unsigned y, unsigned x)
 	row->fresh = false;
 }
 
+/* Lines that wrap into the first row that moves, or out of the last. */
+void vt_state_tear(struct vt *v, unsigned first, unsigned last)
+{
+	if (first > 0 && v->screen->rows[first - 1].wrapped)
+		vt_state_lose(v, first - 1, 0);
+	if (last + 1 < v->screen->row_count && v->screen->rows[last].wrapped)
+		vt_state_lose(v, last, 0);
+}
+
 void vt_state_default_tabs(struct vt *v, unsigned from)
 {
 	for (unsigned x = from; x < VT_COLUMNS_MAX; x++)
@@ -96,6 +105,7 @@ void vt_state_scroll_up(struct vt *v, unsigned count)
 {
 	if (count > v->bottom - v->top + 1)
 		count = v->bottom - v->top + 1;
+	vt_state_tear(v, v->top, v->bottom);
 	while (count-- > 0) {
 		if (v->top == 0 && v->screen == &v->screens[0])
 			line_goes(v, 0);
@@ -116,6 +126,7 @@ void vt_state_index(struct vt *v)
 void vt_state_reverse_index(struct vt *v)
 {
 	if (v->cursor.y == v->top) {
+		vt_state_tear(v, v->top, v->bottom);
 		vt_state_lose(v, v->bottom, 0);
 		screen_down(v->screen, v->top, v->bottom, v->cursor.pen.bg);
 	} else if (v->cursor.y > 0)
@@ -149,8 +160,12 @@ static uint32_t translate(struct vt *v, uint32_t rune)
 {
 	uint8_t set = v->cursor.charsets[v->single_shift ? v->single_shift : v->cursor.active];
 	v->single_shift = 0;
-	if (set == VT_CHARSET_LINES && rune >= 0x5f && rune <= 0x7e)
+	if (set == VT_CHARSET_LINES && rune >= 0x5f && rune <= 0x7e) {
+		/* Those nobody draws lines with: text that can't be read. */
+		if (strchr("bcdefghioprsyz", (int)rune) != NULL)
+			v->hidden = true;
 		return line_drawing[rune - 0x5f];
+	}
 	if (set == VT_CHARSET_UK && rune == '#')
 		return 0xa3;
 	return rune;
@@ -172,6 +187,14 @@ static void combine(struct vt *v, uint32_t mark)
 		row->cells[x].combining = mark;
 		row->fresh = true;
 	}
+}
+
+/* Without autowrap the last column is written over and over. */
+static void note_margin(struct vt *v)
+{
+	unsigned last = v->screen->columns - 1;
+	if (!v->autowrap && v->cursor.x == last && v->screen->rows[v->cursor.y].used > last)
+		v->hidden = true;
 }
 
 void vt_state_put(struct vt *v, uint32_t rune)
@@ -198,6 +221,7 @@ void vt_state_put(struct vt *v, uint32_t rune)
 			v->cursor.x = columns - (unsigned)width;
 	}
 	struct vt_cursor_state *c = &v->cursor;
+	note_margin(v);
 	vt_state_lose(v, c->y, c->x);
 	if (v->insert)
 		screen_insert(v->screen, c->y, c->x, (unsigned)width, c->pen.bg, v->time_ms);
@@ -226,6 +250,7 @@ static void put_ascii(struct vt *v, const uint8_t *text, size_t len)
 		size_t count = v->screen->columns - c->x;
 		if (count > len)
 			count = len;
+		note_margin(v);
 		vt_state_lose(v, c->y, c->x);
 		struct vt_cell *out = screen_write(v->screen, c->y, c->x, (unsigned)count, v->time_ms);
 		for (size_t i = 0; i < count; i++) {

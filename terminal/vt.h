@@ -75,7 +75,8 @@ void vt_row_take(struct vt *v, unsigned y);
 /* Number of columns of the row that were written. */
 unsigned vt_row_used(const struct vt *v, unsigned y);
 /* Text was written where nobody could see it (past the right margin without
- * autowrap) since the last call. */
+ * autowrap), or as signs nobody can read it from (letters other than those
+ * lines are drawn with, as line drawing), since the last call. */
 bool vt_take_hidden(struct vt *v);
 /* Inside events.line: the same of the line that goes. */
 uint64_t vt_line_time(const struct vt *v);

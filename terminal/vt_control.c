@@ -289,6 +289,7 @@ static void shift_rows(struct vt *v, unsigned count, bool up)
 		return;
 	if (count > v->bottom - y + 1)
 		count = v->bottom - y + 1;
+	vt_state_tear(v, y, v->bottom);
 	while (count-- > 0) {
 		vt_state_lose(v, up ? y : v->bottom, 0);
 		(up ? screen_up : screen_down)(v->screen, y, v->bottom, v->cursor.pen.bg);
@@ -300,6 +301,7 @@ static void scroll_down(struct vt *v, unsigned count)
 {
 	if (count > v->bottom - v->top + 1)
 		count = v->bottom - v->top + 1;
+	vt_state_tear(v, v->top, v->bottom);
 	while (count-- > 0) {
 		vt_state_lose(v, v->bottom, 0);
 		screen_down(v->screen, v->top, v->bottom, v->cursor.pen.bg);

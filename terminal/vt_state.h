@@ -40,6 +40,7 @@ struct vt {
 
 /* vt.c */
 void vt_state_lose(struct vt *v, unsigned y, unsigned x);/* text of row y from x on is about to go */
+void vt_state_tear(struct vt *v, unsigned first, unsigned last); /* rows first..last are about to move */
 void vt_state_index(struct vt *v);                      /* down one row, scrolling at the margin */
 void vt_state_reverse_index(struct vt *v);
 void vt_state_scroll_up(struct vt *v, unsigned count);

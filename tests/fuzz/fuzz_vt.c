@@ -59,9 +59,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (int pipe = 0; pipe < 2; pipe++) {
 		struct lines *l = lines_new(columns, rows, pipe, check_line, NULL);
 		lines_feed(l, 1, 0, data, len / 3);
+		lines_key(l);
 		lines_peek(l, check_line, NULL);
 		lines_feed(l, 20000, 1, data + len / 3, len - len / 3);
 		lines_resize(l, 20001, rows, columns);
+		/* As if it was typed: pieces of a few bytes, keys between. */
+		for (size_t i = 0; i < len; i += 7) {
+			lines_feed(l, 20002 + i, 0, data + i, len - i < 7 ? len - i : 7);
+			lines_key(l);
+		}
 		lines_finish(l);
 		lines_free(l);
 	}
