@@ -100,6 +100,13 @@ static const unsigned long pumping_ioctls[] = {
 	TCGETS, ASK_MODES_2, TCSETS, TIOCGWINSZ, TIOCSWINSZ, FIONREAD,
 };
 
+/* Besides, for who waits for many, writes a file it holds, and goes back to
+ * its supervisor. */
+static const char *const watching[] = {
+	"epoll_wait", "epoll_pwait", "epoll_ctl", "pread64", "pwrite64", "sendmsg", "sendto", "connect",
+	"getsockopt", "setsockopt", NULL,
+};
+
 /* A name this kernel or libseccomp does not know cannot be called by it. */
 static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names)
 {
@@ -133,6 +140,20 @@ static int allow_recorder(scmp_filter_ctx ctx)
 	return r;
 }
 
+static int allow_watcher(scmp_filter_ctx ctx)
+{
+	int r = add_names(ctx, SCMP_ACT_ALLOW, pumping);
+	if (r == 0)
+		r = add_names(ctx, SCMP_ACT_ALLOW, watching);
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_LE, F_SETFL));
+	return r;
+}
+
 /* socket(2) of every family but unix (syslog) fails; what is held already
  * goes on working. */
 static int refuse_network(scmp_filter_ctx ctx)
@@ -150,7 +171,7 @@ static int refuse_listening(scmp_filter_ctx ctx)
 
 int sandbox_restrict(enum sandbox_profile profile)
 {
-	bool allow_list = profile == SANDBOX_RECORDER;
+	bool allow_list = profile == SANDBOX_RECORDER || profile == SANDBOX_WATCHER;
 	scmp_filter_ctx ctx = seccomp_init(allow_list ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW);
 	if (ctx == NULL) {
 		errno = ENOMEM;
@@ -166,6 +187,7 @@ int sandbox_restrict(enum sandbox_profile profile)
 	if (r == 0)
 		switch (profile) {
 		case SANDBOX_RECORDER: r = allow_recorder(ctx); break;
+		case SANDBOX_WATCHER: r = allow_watcher(ctx); break;
 		case SANDBOX_SEALER: r = refuse_network(ctx); break;
 		case SANDBOX_FORWARDER: r = refuse_listening(ctx); break;
 		case SANDBOX_SERVER: r = refuse_network(ctx); break;

@@ -15,6 +15,7 @@ enum sandbox_profile {
 	SANDBOX_RECORDER,  /* read, write, poll, ioctl on held descriptors; no open, socket, kill, ptrace, exec */
 	SANDBOX_SEALER,    /* files below the spool; no network, exec, ptrace */
 	SANDBOX_FORWARDER, /* read files, TCP out; no exec, ptrace */
+	SANDBOX_WATCHER,   /* descriptors held; unix sockets, to find a new supervisor; no open, kill, exec, bpf */
 	SANDBOX_SERVER,    /* files, sockets given; no exec, ptrace */
 };
 int sandbox_restrict(enum sandbox_profile profile);

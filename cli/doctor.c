@@ -107,6 +107,7 @@ static void check_decision(struct doctor *d)
 		agentask_check(&d->settings, &one, &d->checks);
 		health_server(&d->settings, &d->checks);
 		health_clock(&d->checks);
+		health_processes(&d->settings, &d->checks);
 	}
 }
 

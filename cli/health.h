@@ -13,6 +13,8 @@ void health_spool(const struct machine *m, const struct settings_agent *settings
 void health_clock(struct checks *c);
 /* What the forwarder says of the server. */
 void health_server(const struct settings_agent *settings, struct checks *c);
+/* At which level the host's processes are watched, or why they are not. */
+void health_processes(const struct settings_agent *settings, struct checks *c);
 /* nscd and sssd, which remember shells. */
 void health_caches(const struct machine *m, struct checks *c);
 /* /etc/shells, and the services that look into it. */

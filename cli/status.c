@@ -66,6 +66,7 @@ static struct daemon daemons[] = {
 	{ .name = "agentd", .what = "keeps the agent running", .path = "agentd/status", .supervisor = true },
 	{ .name = "broker", .what = "wraps logins", .path = "broker/status" },
 	{ .name = "sealer", .what = "signs the record", .path = "sealer/status" },
+	{ .name = "watcher", .what = "sees what runs", .path = "watchd/status" },
 	{ .name = "forwarder", .what = "sends it to the server", .path = "forwarder/status" },
 	{ .name = "server", .what = "keeps the server running", .path = "status", .server = true, .supervisor = true },
 	{ .name = "ingestd", .what = "verifies and stores", .path = "ingest/status", .server = true },
@@ -238,6 +239,9 @@ static void expect_siblings(const struct places *places)
 			continue;
 		if (strcmp(daemons[i].name, "forwarder") == 0 && places->agent.server[0] == '\0')
 			continue;
+		/* A host built without it, or where it is not installed. */
+		if (strcmp(daemons[i].name, "watcher") == 0)
+			continue;
 		/* systemd may run the two daemons of a server by themselves. */
 		if (strcmp(daemons[i].name, "server") == 0)
 			continue;
@@ -295,6 +299,8 @@ static const struct glance {
 	{ "sealer", "sequence", "block ", "", PLAIN },
 	{ "sealer", "spool_bytes", "spool ", "", BYTES },
 	{ "sealer", "lost_bytes", "lost ", "", BYTES },
+	{ "watcher", "processes", "processes: ", "", WORD },
+	{ "watcher", "dropped", "dropped ", " events", PLAIN },
 	{ "forwarder", "server", "", "", WORD },
 	{ "forwarder", "last_receipt", "received to block ", "", PLAIN },
 	{ "forwarder", "oldest_unacknowledged_wall_ns", "waiting since ", "", WALL },
@@ -339,7 +345,8 @@ static void print_glances(const struct daemon *d)
 		const struct glance *g = &glances[i];
 		const char *value = strcmp(g->daemon, d->name) == 0 ? fact(d, g->key) : NULL;
 		/* Nothing waiting, nothing lost: nothing to say. */
-		bool quiet = g->form == WALL || strcmp(g->key, "unrecorded") == 0 || strcmp(g->key, "refused") == 0;
+		bool quiet = g->form == WALL || strcmp(g->key, "unrecorded") == 0 || strcmp(g->key, "refused") == 0 ||
+			     strcmp(g->key, "dropped") == 0;
 		if (value == NULL || (quiet && strcmp(value, "0") == 0))
 			continue;
 		fputs(between, stdout);

@@ -53,8 +53,9 @@ int activity_decode(const void *data, size_t len, struct activity_event *out, st
 	uint64_t last = 0;
 	*out = (struct activity_event){ 0 };
 	reader_init(&r, data, len);
-	out->kind = (enum activity_kind)reader_varint(&r);
-	if (out->kind == 0 || (uint64_t)out->kind > 1 << 20)
+	uint64_t kind = reader_varint(&r);
+	out->kind = (enum activity_kind)kind;
+	if (r.error == 0 && (kind == 0 || kind > ACTIVITY_KIND_MAX))
 		reader_fail(&r, ITM_EFORMAT, "bad kind of activity");
 	while (r.error == 0 && reader_left(&r) > 0) {
 		uint64_t key = reader_varint(&r), tag = key >> 1, value = reader_varint(&r);

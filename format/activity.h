@@ -16,6 +16,7 @@
 #include "base/error.h"
 
 enum { ACTIVITY_EVENT_MAX = 60000, ACTIVITY_ADDRESS_MAX = 16 }; /* bytes */
+enum { ACTIVITY_KIND_MAX = 1 << 20 };
 
 /* Never reused. */
 enum activity_kind {
@@ -26,7 +27,7 @@ enum activity_kind {
 	ACTIVITY_CONNECT = 5,
 	ACTIVITY_LISTEN = 6,
 	ACTIVITY_SEEN = 7,       /* was there when the monitor started; fields as EXEC */
-	ACTIVITY_COUNTS = 8,     /* made, received and dropped so far */
+	ACTIVITY_COUNTS = 8,     /* every 10 s: made, received, dropped and missing so far, and the level */
 	ACTIVITY_LEVEL = 9,      /* what the monitor can see from now on */
 };
 
@@ -57,6 +58,7 @@ enum activity_tag {
 	ACTIVITY_ADDRESS,        /* bytes: 4 or 16 */
 	ACTIVITY_MADE, ACTIVITY_RECEIVED, ACTIVITY_DROPPED, ACTIVITY_MISSED, ACTIVITY_SESSIONS_LOST,
 	ACTIVITY_LEVEL_NAME, ACTIVITY_REASON,             /* bytes: words */
+	ACTIVITY_MISSING,        /* made, neither received nor dropped: somebody was at the ring */
 	ACTIVITY_TAGS,
 };
 
@@ -75,7 +77,7 @@ struct activity_event {
 void activity_set_bytes(struct activity_event *e, enum activity_tag tag, const void *data, size_t len);
 /* Append. 0, ITM_ELIMIT, ITM_ENOMEM. */
 int activity_put(struct buffer *b, const struct activity_event *e);
-/* Borrows data.  0 or ITM_EFORMAT with fault. */
+/* Borrows data.  0, ITM_ETRUNC or ITM_EFORMAT with fault. */
 int activity_decode(const void *data, size_t len, struct activity_event *out, struct fault *fault);
 const char *activity_name(enum activity_kind kind);   /* "exec"; NULL = unknown */
 

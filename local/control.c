@@ -73,10 +73,10 @@ static int watch(struct control *c, int sock)
 	return loop_add(c->loop, &c->watch);
 }
 
-int control_open(struct control *c, struct loop *loop, bool alone, const char *path,
+int control_open(struct control *c, struct loop *loop, const char *name, bool alone, const char *path,
 		 const struct control_calls *calls, void *context)
 {
-	*c = (struct control){ .loop = loop, .sock = -1, .alone = alone, .calls = calls, .context = context,
+	*c = (struct control){ .loop = loop, .sock = -1, .name = name, .alone = alone, .calls = calls, .context = context,
 			       .watch = { .fd = -1 } };
 	int n = snprintf(c->path, sizeof c->path, "%s", path);
 	if (n < 0 || (size_t)n >= sizeof c->path)
@@ -137,7 +137,7 @@ int control_tick(struct control *c, int64_t now_ms)
 	if (now_ms < c->retry_ms)
 		return (int)(c->retry_ms - now_ms);
 	c->retry_ms = now_ms + OFFER_EVERY_MS;
-	int sock = supervisor_offer(c->path, "broker");
+	int sock = supervisor_offer(c->path, c->name);
 	if (sock < 0)
 		return OFFER_EVERY_MS;
 	if (watch(c, sock) != 0) {

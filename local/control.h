@@ -25,6 +25,7 @@ struct control {
 	struct loop_watch watch;
 	int sock;                /* owned; -1 = no supervisor now */
 	bool alone;              /* run without one, for tests */
+	const char *name;        /* what the supervisor calls us; borrowed */
 	char path[256];          /* where a new one listens */
 	int64_t retry_ms;        /* when to offer ourselves again */
 	const struct control_calls *calls;
@@ -32,8 +33,8 @@ struct control {
 };
 
 /* Takes what is kept for us (until BEGIN, at most 5 s) from descriptor 3.
- * alone: no supervisor; nothing is kept.  0, ITM_ESYS, ITM_ETIMEOUT. */
-int control_open(struct control *c, struct loop *loop, bool alone, const char *path,
+ * name: what the supervisor calls us.  alone: no supervisor; nothing is kept.  0, ITM_ESYS, ITM_ETIMEOUT. */
+int control_open(struct control *c, struct loop *loop, const char *name, bool alone, const char *path,
 		 const struct control_calls *calls, void *context);
 void control_ready(struct control *c);
 /* Silent while there is no supervisor: renewed() does it all again. */

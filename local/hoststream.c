@@ -162,6 +162,11 @@ enum hoststream_fate hoststream_fate(const struct hoststream *h, struct hoststre
 	return outbox_durable(&h->recording.outbox) >= m.frame ? HOSTSTREAM_DURABLE : HOSTSTREAM_PENDING;
 }
 
+bool hoststream_room(const struct hoststream *h)
+{
+	return is_open(h) && !h->recording.outbox.lost && !outbox_full(&h->recording.outbox);
+}
+
 bool hoststream_broken(const struct hoststream *h)
 {
 	return is_open(h) && h->recording.outbox.lost;

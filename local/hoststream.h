@@ -50,6 +50,8 @@ enum hoststream_fate { HOSTSTREAM_PENDING, HOSTSTREAM_DURABLE, HOSTSTREAM_LOST }
 struct hoststream_mark hoststream_mark(const struct hoststream *h);
 enum hoststream_fate hoststream_fate(const struct hoststream *h, struct hoststream_mark m);
 
+/* Whether there is room for more: what is kept elsewhere can wait there. */
+bool hoststream_room(const struct hoststream *h);
 /* The sealer gave the stream up: begin another. */
 bool hoststream_broken(const struct hoststream *h);
 /* ms until there is something to do, -1 = nothing. */

@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "format/activity.h"
 #include "store/source.h"
 
 void processes_init(struct processes *p)
 {
-	*p = (struct processes){ 0 };
+	*p = (struct processes){ .max = PROCESSES_MAX };
 }
 
 void processes_free(struct processes *p)
@@ -25,7 +24,7 @@ void processes_free(struct processes *p)
 	}
 	free(p->list);
 	free(p->slots);
-	*p = (struct processes){ 0 };
+	processes_init(p);
 }
 
 static size_t *slot_of(const struct processes *p, uint32_t pid, uint64_t start)
@@ -75,7 +74,7 @@ static struct process_seen *know(struct processes *p, uint64_t pid, uint64_t sta
 
 	if (s != NULL)
 		return s;
-	if (p->count == PROCESSES_MAX) {
+	if (p->count == p->max) {
 		p->cut = true;
 		return NULL;
 	}
@@ -136,7 +135,7 @@ static void note_socket(struct process_seen *s, const struct activity_event *e)
 		      (unsigned)e->number[ACTIVITY_PORT]);
 }
 
-static int take(struct processes *p, const struct activity_event *e, int64_t wall_ns)
+int processes_add(struct processes *p, const struct activity_event *e, int64_t wall_ns)
 {
 	const uint64_t *n = e->number;
 	struct process_seen *s = know(p, n[ACTIVITY_PID], n[ACTIVITY_START], n[ACTIVITY_PARENT], n[ACTIVITY_PARENT_START],
@@ -145,6 +144,7 @@ static int take(struct processes *p, const struct activity_event *e, int64_t wal
 		return p->cut ? 0 : ITM_ENOMEM;
 	switch (e->kind) {
 	case ACTIVITY_EXEC:
+	case ACTIVITY_SEEN:
 		return ran(s, e);
 	case ACTIVITY_ARGV:
 		keep_arguments(s, e);
@@ -182,7 +182,7 @@ int processes_read(struct processes *p, const char *dir, const struct id *stream
 		    activity_decode(e.event.data, e.event.len, &a, NULL) != 0 ||
 		    a.number[ACTIVITY_SESSION] != ID_SIZE || memcmp(a.bytes[ACTIVITY_SESSION], session->bytes, ID_SIZE) != 0)
 			continue;
-		r = take(p, &a, e.wall_ns);
+		r = processes_add(p, &a, e.wall_ns);
 		if (r != 0)
 			break;
 	}

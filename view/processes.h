@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/id.h"
+#include "format/activity.h"
 
 enum {
 	PROCESSES_MAX = 1000000,
@@ -32,13 +33,16 @@ struct process_seen {
 
 struct processes {
 	struct process_seen *list;       /* by begin; a parent stands before its children */
-	size_t count, size;
+	size_t count, size, max;
 	size_t *slots, slot_count;       /* finds by pid and start */
-	bool cut;                        /* more than PROCESSES_MAX */
+	bool cut;                        /* more than max */
 };
 
 void processes_init(struct processes *p);
 void processes_free(struct processes *p);
+/* One event of the session.  Those that name a process nobody has told of make
+ * it known.  0 (also beyond max: cut), ITM_ENOMEM. */
+int processes_add(struct processes *p, const struct activity_event *e, int64_t wall_ns);
 /* Adds what stream (of a host's process monitor) in dir says of a session.
  * Broken places are passed over (itm verify names them).  0, ITM_ENOMEM, or
  * what source_open says. */

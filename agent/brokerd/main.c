@@ -199,7 +199,7 @@ static int start(struct broker *b, const struct options *o)
 	events_init(&b->events, &b->loop, &b->control, &b->scope);
 	b->logins.events = b->sessions.events = b->requests.events = &b->events;
 	snprintf(agentd, sizeof agentd, "%s/agentd.sock", run);
-	int r = control_open(&b->control, &b->loop, o->standalone != NULL, agentd, &control_calls, b);
+	int r = control_open(&b->control, &b->loop, "broker", o->standalone != NULL, agentd, &control_calls, b);
 	if (r != 0) {
 		log_error("supervisor: %s", error_text(r));
 		return EX_UNAVAILABLE;

@@ -80,7 +80,7 @@ static int set_exec(const struct probe_exec *x, size_t size, struct describe_fds
 
 static int set_argv(const struct probe_argv *a, size_t size, struct activity_event *e)
 {
-	if (size < sizeof *a || sizeof *a + a->len != size)
+	if (size < sizeof *a || a->len > PROBE_ARGV_PIECE || sizeof *a + a->len != size)
 		return ITM_EFORMAT;
 	e->number[ACTIVITY_OFFSET] = a->offset;
 	activity_set_bytes(e, ACTIVITY_ARGUMENTS, a + 1, a->len);
@@ -128,7 +128,10 @@ int describe_record(const struct probe_head *head, struct describe_fds *fds, str
 	};
 	const void *record = head;
 
-	*out = (struct activity_event){ .kind = kinds[head->type] };
+	*out = (struct activity_event){ 0 };
+	if (head->size < sizeof *head || head->type >= PROBE_TYPES || kinds[head->type] == 0)
+		return ITM_EFORMAT;
+	out->kind = kinds[head->type];
 	set_head(out, head);
 	switch (head->type) {
 	case PROBE_EXEC: return set_exec(record, head->size, fds, out);

@@ -4,6 +4,7 @@
  * Order: acquire (load the probe as root), drop to itm-watch, sandbox, loop. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "agent/watchd/describe.h"
 #include "agent/watchd/probe.h"
+#include "agent/watchd/report.h"
 #include "base/clock.h"
 #include "base/fdpass.h"
 #include "base/log.h"
@@ -37,10 +39,11 @@ struct watch {
 	struct loop_watch ring, signals;
 	struct buffer event, meta;
 	struct probe_totals told;
+	struct report report;
 	int sessions;            /* the map of the run before this one; -1 = none */
 	int line;                /* to the broker, held open; -1 = none */
 	int64_t counts_ms, begin_ms;
-	bool stop;
+	bool begun, stop;
 };
 
 /* ---- what goes into the record ---- */
@@ -52,42 +55,54 @@ static void put(struct watch *w, uint64_t boot_ns, const struct activity_event *
 		(void)hoststream_activity(&w->stream, boot_ns, w->event.data, w->event.len);
 }
 
-static void on_event(void *context, const struct probe_head *head)
+/* What finds no room in the stream stays in the ring, which is larger. */
+static bool on_event(void *context, const struct probe_head *head)
 {
+	struct watch *w = context;
 	struct describe_fds fds;
 	struct activity_event e;
 
 	if (describe_record(head, &fds, &e) == 0)
-		put(context, head->boot_ns, &e);
+		put(w, head->boot_ns, &e);
+	return hoststream_room(&w->stream);
 }
 
-static uint64_t sum(const uint64_t per_type[PROBE_TYPES])
+static const char *level_of(const struct watch *w)
 {
-	uint64_t n = 0;
-
-	for (int i = 0; i < PROBE_TYPES; i++)
-		n += per_type[i];
-	return n;
+	return w->probe != NULL ? "bpf" : "none";
 }
 
-/* What was made is what came and what was dropped; anything else is loss that
- * nobody declared, or somebody at the ring. */
+/* Once for each growth: what is lost has to be seen by who reads the log. */
+static void log_losses(const struct probe_totals *t, const struct probe_totals *told)
+{
+	uint64_t dropped = report_sum(t->dropped) - report_sum(told->dropped);
+
+	if (dropped > 0)
+		log_error("%" PRIu64 " events found no room in the ring", dropped);
+	if (t->missing > told->missing)
+		log_error("%" PRIu64 " events were made and neither came nor were dropped: somebody reads our ring",
+			  t->missing - told->missing);
+	if (t->sessions_lost > told->sessions_lost)
+		log_error("%" PRIu64 " processes lost their session: no memory in the kernel", t->sessions_lost - told->sessions_lost);
+}
+
 static void tell_counts(struct watch *w)
 {
 	struct activity_event e = { .kind = ACTIVITY_COUNTS };
-	struct probe_totals t;
+	struct probe_totals t = { 0 };
 
-	if (w->probe == NULL)
-		return;
-	probe_totals(w->probe, &t);
-	e.number[ACTIVITY_MADE] = sum(t.made);
-	e.number[ACTIVITY_RECEIVED] = sum(t.received);
-	e.number[ACTIVITY_DROPPED] = sum(t.dropped);
+	if (w->probe != NULL)
+		probe_totals(w->probe, &t);
+	e.number[ACTIVITY_MADE] = report_sum(t.made);
+	e.number[ACTIVITY_RECEIVED] = report_sum(t.received);
+	e.number[ACTIVITY_DROPPED] = report_sum(t.dropped);
 	e.number[ACTIVITY_MISSED] = t.missed;
+	e.number[ACTIVITY_MISSING] = t.missing;
 	e.number[ACTIVITY_SESSIONS_LOST] = t.sessions_lost;
+	activity_set_bytes(&e, ACTIVITY_LEVEL_NAME, level_of(w), strlen(level_of(w)));
 	put(w, clock_boot_ns(), &e);
-	if (sum(t.dropped) > sum(w->told.dropped))
-		log_error("%llu events found no room in the ring", (unsigned long long)(sum(t.dropped) - sum(w->told.dropped)));
+	log_losses(&t, &w->told);
+	report_publish(&w->report, &t, w->probe == NULL ? w->refusal : NULL);
 	w->told = t;
 }
 
@@ -103,8 +118,9 @@ static void tell_level(struct watch *w, const char *level, const char *reason)
 static void begin(struct watch *w)
 {
 	w->begin_ms = loop_now_ms() + BEGIN_MS;
-	if (hoststream_begin(&w->stream, &w->meta) == 0)
-		tell_level(w, w->probe != NULL ? "bpf" : "none", w->refusal);
+	w->begun = hoststream_begin(&w->stream, &w->meta) == 0;
+	if (w->begun)
+		tell_level(w, level_of(w), w->refusal);
 }
 
 /* ---- the supervisor ---- */
@@ -141,7 +157,7 @@ static void on_paired(void *context, const char *key, int fd)
 {
 	struct watch *w = context;
 
-	if (strcmp(key, MONITOR_LINE) == 0)
+	if (strcmp(key, MONITOR_LINE) == 0 && w->probe != NULL)
 		give_map(w, fd);
 	else if (!hoststream_paired(&w->stream, key, fd))
 		close(fd);
@@ -178,11 +194,23 @@ static const struct control_calls calls = { on_kept, on_paired, on_renewed, on_s
 
 /* ---- life ---- */
 
+/* While the stream is full the ring would wake us in vain. */
+static void read_ring(struct watch *w)
+{
+	bool more = w->probe != NULL && hoststream_room(&w->stream) && probe_read(w->probe, on_event, w);
+
+	if (!more) {
+		loop_remove(&w->loop, &w->ring);
+	} else if (w->ring.fd < 0) {
+		w->ring.fd = probe_fd(w->probe);
+		if (loop_add(&w->loop, &w->ring) != 0)
+			w->ring.fd = -1; /* the look every 50 ms goes on */
+	}
+}
+
 static void on_ring(void *context)
 {
-	struct watch *w = context;
-
-	probe_read(w->probe, on_event, w);
+	read_ring(context);
 }
 
 static void on_signal(void *context)
@@ -221,14 +249,11 @@ static int make_meta(struct watch *w)
 	       meta_put(&w->meta, "hostname", name) != 0 || meta_put(&w->meta, "mode", "processes") != 0;
 }
 
-static int open_probe(struct watch *w)
+static void open_probe(struct watch *w)
 {
-	if (probe_open(PROBE_RING_DEFAULT, w->sessions, &w->probe, w->refusal) != 0) {
+	w->ring = (struct loop_watch){ .fd = -1, .ready = on_ring, .context = w };
+	if (probe_open(PROBE_RING_DEFAULT, w->sessions, &w->probe, w->refusal) != 0)
 		log_error("the kernel refuses the process probe, no process is seen: %s", w->refusal);
-		return 0;
-	}
-	w->ring = (struct loop_watch){ .fd = probe_fd(w->probe), .ready = on_ring, .context = w };
-	return loop_add(&w->loop, &w->ring);
 }
 
 static int acquire(struct watch *w)
@@ -245,9 +270,11 @@ static int acquire(struct watch *w)
 	buffer_init(&w->event, ACTIVITY_EVENT_MAX + 64);
 	hoststream_init(&w->stream, &w->loop, &w->control);
 	snprintf(path, sizeof path, "%s/agentd.sock", w->settings.run);
-	if (control_open(&w->control, &w->loop, false, path, &calls, w) != 0)
+	if (control_open(&w->control, &w->loop, "watcher", false, path, &calls, w) != 0)
 		return EX_UNAVAILABLE;
-	return open_probe(w) == 0 ? 0 : EX_OSERR;
+	open_probe(w);
+	report_open(&w->report, w->settings.run);
+	return 0;
 }
 
 static int earlier(int a, int b)
@@ -266,13 +293,12 @@ static int run(struct watch *w)
 			tell_counts(w);
 			w->counts_ms = now + COUNTS_MS;
 		}
-		if (hoststream_broken(&w->stream) && now >= w->begin_ms)
+		if ((!w->begun || hoststream_broken(&w->stream)) && now >= w->begin_ms)
 			begin(w);
 		int wait = earlier(LOOK_MS, hoststream_tick(&w->stream));
 		if (loop_wait(&w->loop, earlier(wait, control_tick(&w->control, now))) != 0)
 			return EX_OSERR;
-		if (w->probe != NULL)
-			probe_read(w->probe, on_event, w);
+		read_ring(w);
 	}
 	tell_counts(w);
 	hoststream_end(&w->stream);
@@ -303,7 +329,7 @@ int main(int argc, char **argv)
 	int r = acquire(&watch);
 	if (r != 0)
 		return r;
-	if (sandbox_no_core() != 0 || sandbox_become("itm-watch", NULL) != 0 || sandbox_restrict(SANDBOX_SERVER) != 0) {
+	if (sandbox_no_core() != 0 || sandbox_become("itm-watch", NULL) != 0 || sandbox_restrict(SANDBOX_WATCHER) != 0) {
 		log_error("cannot become itm-watch: %s", strerror(errno));
 		return EX_OSERR;
 	}

@@ -398,11 +398,12 @@ int BPF_PROG(probe_on_fork, struct task_struct *p, struct task_struct *child)
 	struct probe_counters *c = my_counters();
 	struct session *s;
 
-	if (child->tgid != child->pid)
-		return 0; /* a thread */
+	/* Threads too: one that execs takes the place of the leader, whose own storage goes. */
 	s = bpf_task_storage_get(&sessions, p->group_leader, 0, 0);
 	if (s != 0 && bpf_task_storage_get(&sessions, child, s, BPF_LOCAL_STORAGE_GET_F_CREATE) == 0 && c != 0)
 		c->sessions_lost++;
+	if (child->tgid != child->pid)
+		return 0;
 	struct probe_fork *e = bpf_ringbuf_reserve(&ring, sizeof *e, 0);
 	if (e == 0) {
 		next_number(c);

@@ -19,7 +19,15 @@
 #pragma GCC diagnostic pop
 #include "base/error.h"
 
-enum { PROGRAMS_MAX = 8, FDINFO_MAX = 2048 };
+enum { PROGRAMS_MAX = 8, FDINFO_MAX = 2048, STOP_READING = -1 };
+
+/* What the records of one CPU tell of those that never came. */
+struct account {
+	uint64_t last;           /* the highest number seen */
+	uint64_t received;
+	uint64_t asked, settled; /* the kernel's number when it was asked, and once all up to it was read */
+	uint64_t missing;
+};
 
 struct probe {
 	struct probe_object *object;
@@ -27,11 +35,12 @@ struct probe {
 	uint8_t *counters;       /* mapped: one struct probe_counters a CPU */
 	size_t counters_size, stride;
 	uint32_t cpus;
-	uint64_t *last;          /* sequence last seen, a CPU each */
-	uint64_t received[PROBE_TYPES], holes;
+	struct account *account; /* a CPU each */
+	uint64_t received[PROBE_TYPES], strange;
+	unsigned drains;         /* of the whole ring, since the numbers were asked for */
 	int fdinfo[PROGRAMS_MAX]; /* /proc/self/fdinfo of each program, opened while that is allowed */
 	size_t programs;
-	void (*event)(void *context, const struct probe_head *head);
+	probe_event *event;
 	void *context;
 };
 
@@ -52,17 +61,17 @@ static int on_record(void *context, void *data, size_t size)
 	struct probe *p = context;
 	const struct probe_head *h = data;
 
-	/* A ring that root has played with can hold anything. */
-	if (size < sizeof *h || h->size != size || h->type >= PROBE_TYPES || h->cpu >= p->cpus) {
-		p->holes++;
+	/* Where root has moved the reader's position there can be anything, also
+	 * what was read before. */
+	if (size < sizeof *h || h->size != size || h->type >= PROBE_TYPES || h->cpu >= p->cpus ||
+	    h->sequence <= p->account[h->cpu].last) {
+		p->strange++;
 		return 0;
 	}
-	if (h->sequence > p->last[h->cpu] + 1)
-		p->holes += h->sequence - p->last[h->cpu] - 1;
-	p->last[h->cpu] = h->sequence;
+	p->account[h->cpu].last = h->sequence;
+	p->account[h->cpu].received++;
 	p->received[h->type]++;
-	p->event(p->context, h);
-	return 0;
+	return p->event(p->context, h) ? 0 : STOP_READING;
 }
 
 static int map_counters(struct probe *p)
@@ -124,8 +133,8 @@ int probe_open(uint32_t ring_bytes, int sessions, struct probe **out, char error
 	libbpf_set_print(keep_words);
 	if (p != NULL && cpus > 0) {
 		p->cpus = (uint32_t)cpus;
-		p->last = calloc(p->cpus, sizeof *p->last);
-		r = p->last != NULL ? load(p, ring_bytes, sessions) : -1;
+		p->account = calloc(p->cpus, sizeof *p->account);
+		r = p->account != NULL ? load(p, ring_bytes, sessions) : -1;
 	}
 	words = NULL;
 	if (r == 0) {
@@ -148,7 +157,7 @@ void probe_close(struct probe *p)
 	if (p->counters != NULL)
 		munmap(p->counters, p->counters_size);
 	probe_object__destroy(p->object);
-	free(p->last);
+	free(p->account);
 	free(p);
 }
 
@@ -162,11 +171,14 @@ int probe_session_map(const struct probe *p)
 	return bpf_map__fd(p->object->maps.sessions);
 }
 
-void probe_read(struct probe *p, void (*event)(void *context, const struct probe_head *head), void *context)
+bool probe_read(struct probe *p, probe_event *event, void *context)
 {
 	p->event = event;
 	p->context = context;
-	(void)ring_buffer__consume(p->ring);
+	if (ring_buffer__consume(p->ring) < 0)
+		return false;
+	p->drains++;
+	return true;
 }
 
 static uint64_t missed(int fdinfo)
@@ -180,18 +192,40 @@ static uint64_t missed(int fdinfo)
 	return at != NULL ? strtoull(at + strlen("recursion_misses:"), NULL, 10) : 0;
 }
 
-void probe_totals(const struct probe *p, struct probe_totals *out)
+/* Every number up to one that was seen, or that the kernel had given when it
+ * was asked and the ring was read twice since (a record may have been half
+ * written), came or was dropped.  The rest was taken from us. */
+static void settle(struct account *a, uint64_t given, uint64_t dropped, bool drained)
 {
-	*out = (struct probe_totals){ .holes = p->holes };
+	if (drained) {
+		a->settled = a->asked;
+		a->asked = given;
+	}
+	uint64_t until = a->last > a->settled ? a->last : a->settled, told = a->received + dropped;
+	if (until > told && until - told > a->missing)
+		a->missing = until - told;
+}
+
+void probe_totals(struct probe *p, struct probe_totals *out)
+{
+	bool drained = p->drains >= 2;
+
+	*out = (struct probe_totals){ .strange = p->strange };
+	if (drained)
+		p->drains = 0;
 	memcpy(out->received, p->received, sizeof out->received);
 	for (uint32_t cpu = 0; cpu < p->cpus; cpu++) {
 		/* The kernel goes on counting while we read. */
 		const volatile struct probe_counters *c = (const void *)(p->counters + cpu * p->stride);
+		uint64_t given = c->sequence, dropped = 0;
 		out->sessions_lost += c->sessions_lost;
 		for (int type = 0; type < PROBE_TYPES; type++) {
 			out->made[type] += c->made[type];
 			out->dropped[type] += c->dropped[type];
+			dropped += c->dropped[type];
 		}
+		settle(&p->account[cpu], given, dropped, drained);
+		out->missing += p->account[cpu].missing;
 	}
 	for (size_t i = 0; i < p->programs; i++)
 		out->missed += missed(p->fdinfo[i]);

@@ -8,6 +8,7 @@
 #ifndef ITM_AGENT_WATCHD_PROBE_H
 #define ITM_AGENT_WATCHD_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ struct probe_totals {
 	uint64_t made[PROBE_TYPES], dropped[PROBE_TYPES]; /* by the kernel's side */
 	uint64_t received[PROBE_TYPES];                   /* by ours */
 	uint64_t missed;         /* programs that did not run: recursion (bpf_prog_info) */
-	uint64_t holes;          /* numbers that never came, beyond what was dropped */
+	uint64_t missing;        /* made, neither received nor dropped: taken from the ring before us */
+	uint64_t strange;        /* what lay in the ring and is no record, or an old one */
 	uint64_t sessions_lost;  /* forks whose child lost its session */
 };
 
@@ -29,9 +31,12 @@ struct probe;
 int probe_open(uint32_t ring_bytes, int sessions, struct probe **out, char error[PROBE_ERROR_SIZE]);
 void probe_close(struct probe *p);
 int probe_fd(const struct probe *p);          /* to poll(2) on; look every 50 ms all the same */
-/* Hand out all that is there.  The record is good during the call only. */
-void probe_read(struct probe *p, void (*event)(void *context, const struct probe_head *head), void *context);
-void probe_totals(const struct probe *p, struct probe_totals *out);
+/* The record is good during the call only.  False: read no more now. */
+typedef bool probe_event(void *context, const struct probe_head *head);
+/* Hand out all that is there.  False: event wanted no more. */
+bool probe_read(struct probe *p, probe_event *event, void *context);
+/* What is missing shows in the next call after two whole reads. */
+void probe_totals(struct probe *p, struct probe_totals *out);
 /* The map that ties a process (by pidfd) to a session; borrowed. */
 int probe_session_map(const struct probe *p);
 

@@ -84,6 +84,34 @@ def test_a_process_below_sudo_belongs_to_the_login():
         os.remove("/etc/sudoers.d/process-test")
 
 
+def test_a_thread_that_runs_a_program_keeps_the_session():
+    before = session_ids("alice")
+    word = f"t{random.randrange(10 ** 8)}"
+    code = f"import os, threading; threading.Thread(target=lambda: os.execv(\"/bin/echo\", [\"echo\", \"{word}-ran\"])).start()"
+    ssh("alice", f"python3 -c '{code}'")
+    process = next(p for p in tree(begun_since(before), f"{word}-ran") if p["exe"] == os.path.realpath("/bin/echo"))
+    equal(process["argv"], ["echo", f"{word}-ran"], "what the thread ran")
+
+
+def test_the_monitor_says_how_it_is():
+    def watched():
+        status = json.loads(itm("status", "--json", status=None))["watcher"]
+        if status["state"] != "running" or int(status["facts"]["received"]) == 0:
+            raise Failure(f"{status}")
+        return status["facts"]
+    facts = wait_for("the monitor's status", 30, watched, 0.5)
+    equal((facts["level"], facts["processes"], facts["missing"]), ("bpf", "watched (bpf)", "0"), "level")
+    check(int(facts["memory_bytes"]) < 30 << 20, f"memory: {facts['memory_bytes']}")
+    check("processes: watched (bpf)" in itm("status", status=None), "as text")
+    monitor = pids("itm-watchd")[0]
+    with open(f"/proc/{monitor}/status") as f:
+        own = dict(line.rstrip().split(":\t", 1) for line in f if ":\t" in line)
+    for rights in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+        equal(int(own[rights], 16), 0, rights)
+    equal((own["Seccomp"], own["NoNewPrivs"]), ("2", "1"), "sandbox")
+    check(own["Uid"].split()[0] != "0", "not root")
+
+
 def test_long_and_hostile_arguments_are_whole():
     before = session_ids("alice")
     word = f"l{random.randrange(10 ** 8)}"

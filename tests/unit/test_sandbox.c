@@ -92,6 +92,15 @@ static int try_sendto(void)
 	return errno == EPERM ? -1 : 0;
 }
 
+static int try_bpf(void) { return (int)syscall(SYS_bpf, 0, NULL, 0); }
+static int try_file(void)
+{
+	/* The pair is no file: allowed says ESPIPE. */
+	char c = 'x';
+	ssize_t n = pwrite(descriptors[0], &c, 1, 0);
+	return n < 0 && errno == EPERM ? -1 : 0;
+}
+
 static int outcome(enum sandbox_profile profile, int (*attempt)(void))
 {
 	int status;
@@ -114,32 +123,34 @@ static int outcome(enum sandbox_profile profile, int (*attempt)(void))
 
 static void test_profiles(void **state)
 {
-	static const struct { const char *what; int (*attempt)(void); int want[4]; } table[] = {
-		/*                         recorder  sealer   forwarder server */
-		{ "pump bytes", try_pump, { ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "take memory", try_memory, { ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "ask the size", try_size, { ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "ask modes", try_modes, { ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "set modes", try_set_modes, { ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "type into a terminal", try_sti, { REFUSED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "open a file", try_open, { REFUSED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "unix socket", try_unix, { REFUSED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "inet socket", try_inet, { REFUSED, REFUSED, ALLOWED, REFUSED } },
-		{ "send to an address", try_sendto, { REFUSED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "signal", try_kill, { REFUSED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "fork", try_fork, { REFUSED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "executable memory", try_code, { REFUSED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "mount", try_mount, { REFUSED, REFUSED, REFUSED, REFUSED } },
-		{ "ptrace", try_ptrace, { KILLED, KILLED, KILLED, KILLED } },
-		{ "other's memory", try_peek, { KILLED, KILLED, KILLED, KILLED } },
-		{ "exec", try_exec, { KILLED, KILLED, KILLED, KILLED } },
+	static const struct { const char *what; int (*attempt)(void); int want[5]; } table[] = {
+		/*                         recorder  sealer   forwarder server   watcher */
+		{ "pump bytes", try_pump, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "take memory", try_memory, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "ask the size", try_size, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
+		{ "ask modes", try_modes, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
+		{ "set modes", try_set_modes, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
+		{ "type into a terminal", try_sti, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
+		{ "open a file", try_open, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
+		{ "unix socket", try_unix, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "inet socket", try_inet, { REFUSED, REFUSED, ALLOWED, REFUSED, REFUSED } },
+		{ "send to an address", try_sendto, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "signal", try_kill, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
+		{ "fork", try_fork, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
+		{ "executable memory", try_code, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
+		{ "mount", try_mount, { REFUSED, REFUSED, REFUSED, REFUSED, REFUSED } },
+		{ "ptrace", try_ptrace, { KILLED, KILLED, KILLED, KILLED, KILLED } },
+		{ "other's memory", try_peek, { KILLED, KILLED, KILLED, KILLED, KILLED } },
+		{ "load into the kernel", try_bpf, { KILLED, KILLED, KILLED, KILLED, KILLED } },
+		{ "write a held file", try_file, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "exec", try_exec, { KILLED, KILLED, KILLED, KILLED, KILLED } },
 	};
 	static const enum sandbox_profile profiles[] = {
-		SANDBOX_RECORDER, SANDBOX_SEALER, SANDBOX_FORWARDER, SANDBOX_SERVER,
+		SANDBOX_RECORDER, SANDBOX_SEALER, SANDBOX_FORWARDER, SANDBOX_SERVER, SANDBOX_WATCHER,
 	};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, descriptors), 0);
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-		for (size_t p = 0; p < 4; p++) {
+		for (size_t p = 0; p < sizeof profiles / sizeof profiles[0]; p++) {
 			int got = outcome(profiles[p], table[i].attempt);
 			if (got != table[i].want[p])
 				fail_msg("%s, profile %zu: got %d, want %d", table[i].what, p, got, table[i].want[p]);

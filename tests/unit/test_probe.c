@@ -1,0 +1,179 @@
+/* The probe itself, in this kernel, as root: every event it makes is received
+ * or counted as dropped, exactly, with a ring far too small; and whoever moves
+ * the reader's position is found out. */
+#include <setjmp.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <cmocka.h>
+
+#include "agent/watchd/probe.h"
+
+enum { TINY_RING = 65536, EXECS = 20000, AT_ONCE = 8 };
+
+struct seen { uint64_t count[PROBE_TYPES]; };
+
+static bool on_event(void *context, const struct probe_head *head)
+{
+	struct seen *s = context;
+
+	s->count[head->type]++;
+	return true;
+}
+
+/* NULL: the kernel refuses, said. */
+static struct probe *open_probe(void)
+{
+	char error[PROBE_ERROR_SIZE] = "not root";
+	struct probe *p = NULL;
+
+	if (geteuid() != 0 || probe_open(TINY_RING, -1, &p, error) != 0) {
+		printf("the kernel refuses the probe: %s\n", error);
+		return NULL;
+	}
+	return p;
+}
+
+static void run_true(unsigned count)
+{
+	char program[] = "/bin/true";
+	char *argv[] = { program, NULL };
+
+	for (unsigned i = 0, running = 0; i < count || running > 0; ) {
+		if (i < count && running < AT_ONCE) {
+			pid_t pid;
+			assert_int_equal(posix_spawn(&pid, program, NULL, NULL, argv, environ), 0);
+			i++;
+			running++;
+			continue;
+		}
+		wait(NULL);
+		running--;
+	}
+}
+
+static void read_all(struct probe *p, struct seen *s)
+{
+	for (int i = 0; i < 2; i++)
+		assert_true(probe_read(p, on_event, s));
+}
+
+/* Other processes of the machine go on: totals are asked until none came in
+ * between. */
+static void settle(struct probe *p, struct seen *s, struct probe_totals *t)
+{
+	for (int i = 0; i < 10000; i++) {
+		read_all(p, s);
+		probe_totals(p, t);
+		uint64_t open = 0;
+		for (int type = 0; type < PROBE_TYPES; type++)
+			open += t->made[type] - t->dropped[type] - t->received[type] != 0;
+		if (open == 0)
+			return;
+	}
+	fail_msg("made never became received plus dropped");
+}
+
+static void test_made_is_received_and_dropped(void **state)
+{
+	struct probe *p = open_probe();
+	struct probe_totals t;
+	struct seen s = { { 0 } };
+
+	if (p == NULL)
+		skip();
+	run_true(EXECS);
+	settle(p, &s, &t);
+	assert_true(t.made[PROBE_EXEC] >= EXECS && t.made[PROBE_FORK] >= EXECS && t.made[PROBE_EXIT] >= EXECS);
+	assert_true(t.dropped[PROBE_EXEC] > EXECS / 2);       /* 64 KiB hold some hundred */
+	for (int type = 0; type < PROBE_TYPES; type++)
+		assert_int_equal(t.received[type], s.count[type]);
+	/* With room again each comes, and the numbers that were dropped leave no doubt. */
+	for (int i = 0; i < 200; i++) {
+		run_true(10);
+		read_all(p, &s);
+	}
+	settle(p, &s, &t);
+	probe_totals(p, &t);
+	assert_int_equal(t.missing, 0);
+	assert_int_equal(t.strange, 0);
+	assert_int_equal(t.missed, 0);
+	assert_true(s.count[PROBE_EXEC] >= 2000);
+	probe_close(p);
+}
+
+/* What root can do: find the ring by its id and map its positions. */
+static int find_ring(void)
+{
+	int found = -1;
+
+	for (uint32_t id = 0; bpf_map_get_next_id(id, &id) == 0; ) {
+		struct bpf_map_info info = { 0 };
+		uint32_t len = sizeof info;
+		int fd = bpf_map_get_fd_by_id(id);
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == BPF_MAP_TYPE_RINGBUF &&
+		    info.max_entries == TINY_RING) {
+			if (found >= 0)
+				close(found);
+			found = fd;
+		} else if (fd >= 0) {
+			close(fd);
+		}
+	}
+	return found;
+}
+
+static void skip_what_is_there(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int ring = find_ring();
+
+	assert_true(ring >= 0);
+	volatile uint64_t *reader = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, ring, 0);
+	const volatile uint64_t *writer = mmap(NULL, page, PROT_READ, MAP_SHARED, ring, (off_t)page);
+	assert_true(reader != MAP_FAILED && writer != MAP_FAILED);
+	assert_true(*writer > *reader);
+	*reader = *writer;
+	munmap((void *)(uintptr_t)reader, page);
+	munmap((void *)(uintptr_t)writer, page);
+	close(ring);
+}
+
+static void test_a_moved_position_is_found(void **state)
+{
+	struct probe *p = open_probe();
+	struct probe_totals t;
+	struct seen s = { { 0 } };
+
+	if (p == NULL)
+		skip();
+	settle(p, &s, &t);
+	settle(p, &s, &t);
+	assert_int_equal(t.missing, 0);
+	run_true(20);
+	skip_what_is_there();
+	for (int i = 0; i < 3; i++) {   /* asked, read, settled */
+		read_all(p, &s);
+		probe_totals(p, &t);
+	}
+	assert_true(t.missing >= 60);   /* 20 of each: fork, exec, exit */
+	probe_close(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_made_is_received_and_dropped),
+		cmocka_unit_test(test_a_moved_position_is_found),
+	};
+	return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+}
