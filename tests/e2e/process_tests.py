@@ -105,7 +105,7 @@ def test_the_monitor_says_how_it_is():
     check("processes: watched (bpf)" in itm("status", status=None), "as text")
     monitor = pids("itm-watchd")[0]
     with open(f"/proc/{monitor}/status") as f:
-        own = dict(line.rstrip().split(":\t", 1) for line in f if ":\t" in line)
+        own = {key: value.strip() for key, _, value in (line.partition(":") for line in f)}
     for rights in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
         equal(int(own[rights], 16), 0, rights)
     equal((own["Seccomp"], own["NoNewPrivs"]), ("2", "1"), "sandbox")
