@@ -23,7 +23,7 @@
 
 enum {
 	WAIT_MS = 900,           /* of the 1 s that pam_itm and the stub wait each, so that our word comes first */
-	LEAST_MS = 300,          /* from the question on, however late it came; the stub waits 400 then */
+	LEAST_MS = 500,          /* from the question on, however late it came; the stub waits 600 then */
 	TOTAL_MAX = 1024,        /* connections at once */
 	UID_MAX = 64,            /* of one uid; a trial with 129 idle ones delayed a login by 7 s */
 	UID_CALM = 8,            /* so many of one uid start at once on a calm host */
@@ -565,6 +565,29 @@ void request_renewed(struct request_table *t)
 			ask_for_pair(r);
 }
 
+/* Many events may be waiting, and its question among them. */
+static bool last_look(struct request *r)
+{
+	struct pollfd p = { .fd = r->fd, .events = POLLIN };
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+	message_came(r);
+	return true;
+}
+
+/* Its time is over.  True: look again at once. */
+static bool expire(struct request *r)
+{
+	if (r->state == READING) {
+		if (last_look(r))
+			return true;
+		refuse_silent(r, "said nothing in time");
+	} else {
+		without_recording(r, r->state == PAIRING ? "no sealer" : "recorder did not start in time");
+	}
+	return false;
+}
+
 int request_tick(struct request_table *t, int64_t now_ms)
 {
 	int64_t next = -1;
@@ -572,10 +595,8 @@ int request_tick(struct request_table *t, int64_t now_ms)
 	for (struct request *r = t->first; r != NULL; r = following) {
 		following = r->next;
 		if (r->deadline_ms <= now_ms) {
-			if (r->state == READING)
-				refuse_silent(r, "said nothing in time");
-			else
-				without_recording(r, r->state == PAIRING ? "no sealer" : "recorder did not start in time");
+			if (expire(r))
+				next = now_ms;
 		} else if (next < 0 || r->deadline_ms < next) {
 			next = r->deadline_ms;
 		}

@@ -1,30 +1,32 @@
 #include "itm-shell/stub/ask.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fdpass.h"
+#include "itm-shell/stub/patience.h"
 #include "local/users.h"
 
-/* ms: who is stopped or kept from running by others of the same user must not
- * find his time over before he was answered once; the broker keeps 300 for it. */
-enum { LEAST_WAIT_MS = 400 };
+enum {
+	LEAST_WAIT_MS = 600, /* for the answer of a broker that was slow to greet us; it keeps 500 for it */
+	TRIES_MAX = 3,       /* connections that a living broker may close on us */
+	PAUSE_MS = 50,       /* between them */
+};
 enum { PACKET_MAX = 64 * 1024, ANSWER_MAX = 4096, TURNED_AWAY = 1 };
 
+/* Why there is no answer: nobody gives one, or it is on our side.  The user
+ * can stop us, take away our descriptors and memory or fill the kernel's count
+ * of descriptors on their way: that must not let him in unrecorded. */
+enum silence { ABSENT, OURS };
+
+static const char hindered[] = "itm: this session could not ask to be recorded (stopped, or out of descriptors or memory); try again";
 static const char refused[] = "itm: session recording is unavailable and this account may not be used without it";
 static const char unrecorded[] = "itm: session recording is unavailable; this session is not recorded";
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Arguments beyond the limit are left out: they are for the record, the shell
  * gets them all. */
@@ -32,6 +34,7 @@ static void describe(struct message_shell *m, const struct terminal *t, int argc
 {
 	const char *term = getenv("TERM");
 
+	m->argv_len = 0; /* it may be the second time */
 	m->tty_mask = t->mask;
 	m->login_shell = argc > 0 && argv[0][0] == '-';
 	m->session_leader = getsid(0) == getpid();
@@ -66,40 +69,44 @@ static size_t fds_of(enum message_mode mode)
 	return mode == MESSAGE_PTY ? 1 : 0; /* a command without a terminal may keep its own */
 }
 
-static int wait_readable(int sock, int64_t until_ms)
+/* A packet; when the broker closed on something of ours it had not read, the
+ * reset comes before its last word (unix(7)). */
+static ssize_t receive(int sock, void *data, size_t size, int *fds, size_t *count)
 {
-	int64_t least_ms = now_ms() + LEAST_WAIT_MS;
-	int ready;
+	size_t room = count != NULL ? *count : 0;
+	ssize_t n = fdpass_recv(sock, data, size, fds, count);
 
-	if (until_ms < least_ms)
-		until_ms = least_ms;
-	do {
-		int64_t left = until_ms - now_ms();
-		struct pollfd fd = { sock, POLLIN, 0 };
-		ready = poll(&fd, 1, left > 0 ? (int)left : 0);
-	} while (ready < 0);
-	return ready > 0 ? 0 : ITM_ETIMEOUT;
+	if (n != ITM_ECLOSED)
+		return n;
+	if (count != NULL)
+		*count = room;
+	return fdpass_recv(sock, data, size, fds, count);
+}
+
+static int send_numbers(int sock, enum message_type type, uint64_t number)
+{
+	struct buffer packet;
+
+	buffer_init(&packet, ANSWER_MAX);
+	int r = message_encode_numbers(&packet, type, number, 0);
+	if (r == 0)
+		r = fdpass_send(sock, packet.data, packet.len, NULL, 0);
+	buffer_free(&packet);
+	return r;
 }
 
 /* Whether somebody is there: descriptors in the queue of a broker that hangs
  * would stay open, and sshd waits for the last copy of our output. */
-static int knock(int sock, int64_t until_ms, struct answer *out)
+static int knock(int sock, struct patience *patience, struct answer *out)
 {
-	struct buffer packet;
 	uint8_t data[ANSWER_MAX];
 
-	buffer_init(&packet, sizeof data);
-	int r = message_encode_numbers(&packet, MESSAGE_KNOCK, 0, 0);
-	if (r == 0)
-		r = fdpass_send(sock, packet.data, packet.len, NULL, 0);
-	buffer_free(&packet);
+	int r = send_numbers(sock, MESSAGE_KNOCK, 0);
 	if (r == 0 || r == ITM_ECLOSED) /* a last word may wait for us */
-		r = wait_readable(sock, until_ms);
+		r = patience_wait(patience, sock);
 	if (r != 0)
 		return r;
-	ssize_t n = fdpass_recv(sock, data, sizeof data, NULL, NULL);
-	if (n < 0) /* the reset comes before the word (unix(7)) */
-		n = fdpass_recv(sock, data, sizeof data, NULL, NULL);
+	ssize_t n = receive(sock, data, sizeof data, NULL, NULL);
 	if (n < 0)
 		return (int)n;
 	if (message_decode_start(data, (size_t)n, &out->start, NULL) == 0 && out->start.mode == MESSAGE_DENY)
@@ -107,15 +114,17 @@ static int knock(int sock, int64_t until_ms, struct answer *out)
 	return message_decode_numbers(data, (size_t)n, MESSAGE_KNOCK, NULL, NULL, NULL);
 }
 
-static int receive_answer(int sock, int64_t until_ms, struct answer *out)
+static int receive_answer(int sock, struct patience *patience, struct answer *out)
 {
 	uint8_t data[ANSWER_MAX];
 	size_t count = ASK_FDS_MAX;
 
-	int r = wait_readable(sock, until_ms);
+	if (patience->left_ms < LEAST_WAIT_MS)
+		patience->left_ms = LEAST_WAIT_MS;
+	int r = patience_wait(patience, sock);
 	if (r != 0)
 		return r;
-	ssize_t n = fdpass_recv(sock, data, sizeof data, out->fds, &count);
+	ssize_t n = receive(sock, data, sizeof data, out->fds, &count);
 	if (n < 0)
 		return (int)n;
 	r = message_decode_start(data, (size_t)n, &out->start, NULL);
@@ -128,17 +137,73 @@ static int receive_answer(int sock, int64_t until_ms, struct answer *out)
 		for (size_t i = 0; i < count; i++)
 			close(out->fds[i]);
 	out->fd_count = r == 0 ? count : 0;
+	return r == 0 ? 0 : ITM_EFORMAT;
+}
+
+/* A descriptor, or ITM_E*; *why is set on failure. */
+static int reach(const char *broker, enum silence *why)
+{
+	int sock = fdpass_connect(broker, ASK_TIMEOUT_MS);
+
+	*why = sock < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) ? OURS : ABSENT;
+	return sock;
+}
+
+/* One connection.  0: answered.  ITM_ECLOSED: worth another.  *why: what it
+ * means when there is no other. */
+static int converse(int sock, const struct terminal *t, int argc, char **argv, struct patience *patience,
+		    struct answer *out, enum silence *why)
+{
+	int r = knock(sock, patience, out);
+
+	if (r != 0) {
+		*why = r == ITM_ESYS || r == ITM_ENOMEM ? OURS : ABSENT;
+		return r == TURNED_AWAY ? 0 : r;
+	}
+	int sent = send_question(sock, t, argc, argv);
+	if (sent != 0 && sent != ITM_ECLOSED) {
+		*why = OURS;
+		return sent;
+	}
+	r = receive_answer(sock, patience, out);
+	/* It greeted us and did not wait for the question: we were too late. */
+	*why = sent != 0 || r == ITM_ESYS || r == ITM_ENOMEM || r == ITM_ELIMIT ? OURS : ABSENT;
 	return r;
 }
 
-/* No answer: strict accounts stay out, the others get their shell. */
-static void decide_alone(const char *users, struct answer *out)
+/* 0: answered, and out->sock is open. */
+static int ask(const char *broker, const struct terminal *t, int argc, char **argv, struct answer *out,
+	       enum silence *why)
+{
+	struct patience patience = { ASK_TIMEOUT_MS };
+	bool hindrance = false;
+	int r = ITM_ECLOSED;
+
+	for (int i = 0; i < TRIES_MAX && r == ITM_ECLOSED; i++) {
+		if (i > 0)
+			poll(NULL, 0, PAUSE_MS);
+		*out = (struct answer){ .sock = reach(broker, why) };
+		if (out->sock < 0)
+			return out->sock;
+		r = converse(out->sock, t, argc, argv, &patience, out, why);
+		hindrance |= r != 0 && *why == OURS;
+		if (r != 0)
+			close(out->sock);
+	}
+	*why = hindrance ? OURS : ABSENT;
+	return r;
+}
+
+/* No answer: strict accounts stay out, the others get their shell, unless it
+ * is their own doing. */
+static void decide_alone(const char *users, enum silence why, struct answer *out)
 {
 	struct users_entry entry;
 
 	*out = (struct answer){ .sock = -1, .start.mode = MESSAGE_DENY };
-	const char *words = refused;
-	if (users_by_uid(users, getuid(), &entry) == 0 && entry.failure != USERS_STRICT) {
+	const char *words = why == OURS ? hindered : refused;
+	if (users_by_uid(users, getuid(), &entry) == 0 &&
+	    (entry.failure == USERS_BREAK_GLASS || (entry.failure == USERS_BEST_EFFORT && why == ABSENT))) {
 		out->start.mode = MESSAGE_DIRECT;
 		memcpy(out->start.shell, entry.shell, sizeof out->start.shell);
 		words = unrecorded;
@@ -149,22 +214,17 @@ static void decide_alone(const char *users, struct answer *out)
 int ask_trial(const struct stub_paths *paths, struct message_start *out)
 {
 	static struct answer answer;
-	struct buffer packet;
+	struct patience patience = { ASK_TIMEOUT_MS };
 	uint8_t data[ANSWER_MAX];
-	int64_t until = now_ms() + ASK_TIMEOUT_MS;
 	int sock = fdpass_connect(paths->broker, ASK_TIMEOUT_MS);
 
 	if (sock < 0)
 		return sock;
-	buffer_init(&packet, sizeof data);
-	int r = knock(sock, until, &answer);
+	int r = knock(sock, &patience, &answer);
 	if (r == 0)
-		r = message_encode_numbers(&packet, MESSAGE_TRY, (uint64_t)isatty(0), 0);
+		r = send_numbers(sock, MESSAGE_TRY, (uint64_t)isatty(0));
 	if (r == 0)
-		r = fdpass_send(sock, packet.data, packet.len, NULL, 0);
-	buffer_free(&packet);
-	if (r == 0)
-		r = wait_readable(sock, until);
+		r = patience_wait(&patience, sock);
 	ssize_t n = r == 0 ? fdpass_recv(sock, data, sizeof data, NULL, NULL) : r;
 	close(sock);
 	return n < 0 ? (int)n : r == TURNED_AWAY ? ITM_EBUSY : message_decode_start(data, (size_t)n, out, NULL);
@@ -180,19 +240,13 @@ static bool is_break_glass(const char *users)
 void ask_broker(const struct stub_paths *paths, const struct terminal *t, int argc, char **argv,
 		struct answer *out)
 {
-	int64_t until = now_ms() + ASK_TIMEOUT_MS;
+	enum silence why;
 
-	*out = (struct answer){ .sock = fdpass_connect(paths->broker, ASK_TIMEOUT_MS) };
-	if (out->sock >= 0) {
-		int r = knock(out->sock, until, out);
-		if (r == 0)
-			r = send_question(out->sock, t, argc, argv);
-		if (r == 0)
-			r = receive_answer(out->sock, until, out);
-		if ((r == 0 || r == TURNED_AWAY) &&
-		    (out->start.mode != MESSAGE_DENY || !is_break_glass(paths->users)))
+	if (ask(paths->broker, t, argc, argv, out, &why) == 0) {
+		if (out->start.mode != MESSAGE_DENY || !is_break_glass(paths->users))
 			return;
 		close(out->sock);
+		why = ABSENT;
 	}
-	decide_alone(paths->users, out);
+	decide_alone(paths->users, why, out);
 }

@@ -3,6 +3,7 @@ Prints "FORGE answered ..." when something other than an end came back."""
 import array
 import os
 import random
+import resource
 import socket
 import struct
 import sys
@@ -119,6 +120,23 @@ def churn(seconds):
             pass
 
 
+def inflight(count):
+    """So many descriptors in sockets that nobody reads: the kernel counts them
+    against the user, and others of his may then send none (unix(7))."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    pairs, held = [socket.socketpair()], 0
+    while held < int(count) and len(pairs) < 200:
+        try:
+            pairs[-1][0].setblocking(False)
+            send(pairs[-1][0], b"x", [0] * 200)
+            held += 200
+        except BlockingIOError:
+            pairs.append(socket.socketpair())
+    print(f"FORGE holds {held}", flush=True)
+    sys.stdin.read()
+
 
 if __name__ == "__main__":
-    {"forged": forged, "garbage": garbage, "others": others, "idle": idle, "churn": churn}[sys.argv[1]](*sys.argv[2:])
+    {"forged": forged, "garbage": garbage, "others": others, "idle": idle, "churn": churn,
+     "inflight": inflight}[sys.argv[1]](*sys.argv[2:])

@@ -20,6 +20,7 @@ import terminal_attacks  # noqa: F401  (they register themselves)
 import process_attacks  # noqa: F401
 import environment_attacks  # noqa: F401
 import socket_attacks  # noqa: F401
+import stub_attacks  # noqa: F401
 import entry_attacks  # noqa: F401
 import stream_attacks  # noqa: F401
 import file_attacks  # noqa: F401

@@ -2,6 +2,10 @@
  * without daemons, accounts or rights.
  *
  *   fake_broker SOCKET RECORDER FRAMES [--failure WORD] [--pipe-limit N] [--deny TEXT] [--silent] [--evict]
+ *               [--hang-up N] [--turn-away TEXT]
+ *
+ * --hang-up closes the first N connections without a word; --turn-away greets
+ * and says no before the question comes.
  *
  * Takes one question on SOCKET, starts RECORDER and acknowledges its frames,
  * which go to FRAMES, each after its u32 length.  SIGUSR1: stop reading
@@ -27,7 +31,8 @@
 #include "format/frame.h"
 #include "local/message.h"
 
-static const char *socket_path, *recorder, *frames_path, *failure = "best-effort", *pipe_limit = "1048576", *deny;
+static const char *socket_path, *recorder, *frames_path, *failure = "best-effort", *pipe_limit = "1048576", *deny, *away;
+static int hang_ups;
 static bool silent, evict;
 static pid_t recorder_pid;
 static volatile sig_atomic_t deaf;
@@ -228,7 +233,8 @@ static void parse(int argc, char **argv)
 {
 	static const struct option table[] = {
 		{ "failure", 1, NULL, 'f' }, { "pipe-limit", 1, NULL, 'l' }, { "deny", 1, NULL, 'd' },
-		{ "silent", 0, NULL, 's' }, { "evict", 0, NULL, 'e' }, { NULL, 0, NULL, 0 },
+		{ "silent", 0, NULL, 's' }, { "evict", 0, NULL, 'e' }, { "hang-up", 1, NULL, 'h' }, { "turn-away", 1, NULL, 'a' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1)
@@ -238,6 +244,8 @@ static void parse(int argc, char **argv)
 		case 'd': deny = optarg; break;
 		case 's': silent = true; break;
 		case 'e': evict = true; break;
+		case 'h': hang_ups = (int)strtol(optarg, NULL, 10); break;
+		case 'a': away = optarg; break;
 		default: exit(64);
 		}
 	if (argc - optind != 3)
@@ -245,6 +253,25 @@ static void parse(int argc, char **argv)
 	socket_path = argv[optind];
 	recorder = argv[optind + 1];
 	frames_path = argv[optind + 2];
+}
+
+static int take_connection(int listening)
+{
+	struct pollfd ready = { listening, POLLIN, 0 };
+	poll(&ready, 1, -1);
+	int sock = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	if (sock < 0)
+		die("accept");
+	return sock;
+}
+
+static void turn_away(int sock)
+{
+	const struct id none = { 0 };
+	deny = away;
+	answer(sock, MESSAGE_DENY, &none, NULL, 0);
+	close(sock);
+	exit(0);
 }
 
 int main(int argc, char **argv)
@@ -259,16 +286,18 @@ int main(int argc, char **argv)
 	sigaction(SIGUSR2, &action, NULL);
 	signal(SIGHUP, SIG_IGN);
 	int listening = fdpass_listen(socket_path, 0600, 4);
-	struct pollfd ready = { listening, POLLIN, 0 };
-	poll(&ready, 1, -1);
-	int sock = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-	if (sock < 0)
-		die("accept");
+	int sock = take_connection(listening);
+	for (; hang_ups > 0; hang_ups--) {
+		close(sock);
+		sock = take_connection(listening);
+	}
 	if (silent)
 		return poll(NULL, 0, 10000);
 	ssize_t knock = recv(sock, data, sizeof data, 0);
 	if (knock <= 0 || send(sock, data, (size_t)knock, MSG_NOSIGNAL) != knock)
 		die("knock");
+	if (away != NULL)
+		turn_away(sock);
 	ssize_t n = fdpass_recv(sock, data, sizeof data, user, &count);
 	if (n < 0 || count != 3 || message_decode_shell(data, (size_t)n, &question, NULL) != 0)
 		die("question");

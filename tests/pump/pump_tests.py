@@ -732,6 +732,51 @@ def test_silent_broker():
     return None
 
 
+def said_alone(failure, *options, command="echo inside", before=""):
+    """(status, shown) of a stub whose broker is of little use."""
+    s = alone(failure, *options)
+    try:
+        s.pid, s.master = pty.fork()
+        if s.pid == 0:
+            os.execve("/bin/bash", ["bash", "-c", f"{before}exec {STUB} -c '{command}'"], s.environment)
+        return os.waitstatus_to_exitcode(s.finish()), bytes(s.shown)
+    finally:
+        s.close()
+
+
+def test_closed_connection_is_tried_again():
+    if os.getuid() != 0:
+        return "SKIP the users file must be root's"
+    with session("--hang-up", "2") as s:
+        s.terminal("-c", "echo $0 $1", "again", "x")
+        equal(os.waitstatus_to_exitcode(s.finish()), 0, "exit status")
+        r = s.recording()
+        equal((r.data("out"), s.shown), (b"again x\r\n", b"again x\r\n"), "recorded and shown")
+    for failure, status in (("strict", 126), ("best-effort", 0), ("break-glass", 0)):
+        got, shown = said_alone(failure, "--hang-up", "100")
+        equal((got, b"inside\r\n" in shown), (status, status == 0), f"{failure}, closed for ever: {shown!r}")
+    return None
+
+
+def test_turned_away_before_the_question():
+    if os.getuid() != 0:
+        return "SKIP the users file must be root's"
+    for _ in range(10):
+        equal(said_alone("best-effort", "--turn-away", "itm: too many"), (126, b"itm: too many\r\n"), "best-effort")
+    got, shown = said_alone("break-glass", "--turn-away", "itm: too many")
+    equal((got, b"inside\r\n" in shown), (0, True), f"break-glass: {shown!r}")
+    return None
+
+
+def test_no_room_for_the_answer():
+    if os.getuid() != 0:
+        return "SKIP the users file must be root's"
+    for failure, status in (("strict", 126), ("best-effort", 126), ("break-glass", 0)):
+        got, shown = said_alone(failure, "--hang-up", "0", before="ulimit -n 4; ")
+        equal((got, b"inside\r\n" in shown), (status, status == 0), f"{failure}: {shown!r}")
+    return None
+
+
 def test_recorder_is_small():
     with session() as s:
         s.terminal("-c", "echo ready; read x; head -c 8000000 /dev/zero; echo; echo done; read x")
