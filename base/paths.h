@@ -15,6 +15,7 @@
 #define PATHS_STORE PATHS_STATE "/store"
 #define PATHS_INDEX PATHS_STATE "/index"
 #define PATHS_MISSED PATHS_STATE "/missed"          /* 0700: notes of logins nobody could be told of */
+#define PATHS_WITNESS PATHS_STATE "/witness"
 #define PATHS_NSS_USERS PATHS_STATE "/nss/users"
 /* ITM_LIBEXECDIR (itm-shell, daemons) comes from configure. */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "terminal/text.h"
 
 static const struct { enum verdict verdict; const char *words; } meanings[] = {
@@ -59,6 +60,18 @@ static void print_proved(const struct verify_result *r, bool one_session)
 		printf("  - The server's log proves that it holds %" PRIu64 " of them, and so all that stand before: it had them when it says.\n", r->receipts);
 }
 
+static void print_witnessed(const struct verify_result *r, const struct verify_trust *trust)
+{
+	char time[CLOCK_TEXT_SIZE];
+
+	if (!trust->has_witness || r->witnessed_sequence == 0)
+		return;
+	clock_format((int64_t)r->witnessed_at * 1000000000, time);
+	printf("  - The witness %s saw the log with block %" PRIu64 " in it, and cosigned it as going on from all it\n"
+	       "    cosigned before, at %s by its clock. Since then the server can't show another history\n"
+	       "    up to there without the witness's consent.\n", trust->witness.name, r->witnessed_sequence, time);
+}
+
 static void print_broken(const struct verify_result *r)
 {
 	if (r->verdict == VERDICT_FORK)
@@ -97,6 +110,10 @@ static void print_keys(const struct walk_host *h, const struct explain_keys *key
 	} else {
 		printf("  - no log key of the server was given: its receipts were not looked at\n");
 	}
+	if (t->has_witness) {
+		snprintf(words, sizeof(words), "witness %.60s (given):", t->witness.name);
+		print_key(words, t->witness.key);
+	}
 	printf("  - %" PRIu64 " of %" PRIu64 " beginnings of a chain of keys are vouched for (enrolment, or the server's countersignature)\n",
 	       h->result.attested, h->result.geneses);
 }
@@ -105,6 +122,8 @@ static void print_unproved(const struct verify_result *r, const struct walk *w)
 {
 	if (r->receipts == 0 || r->verdict == VERDICT_UNANCHORED)
 		printf("  - That the server's log holds all of it. Whoever ruled the host could still exchange what the log never had.\n");
+	if (w->trust.has_witness && r->witnessed_sequence < r->last_sequence)
+		printf("  - That the witness saw all of it: only what is in the log it cosigned. The rest has the server's word alone.\n");
 	if (r->verdict == VERDICT_OPEN_TAIL)
 		printf("  - What came after the end that is here. A tail that never left the host looks like a power cut.\n");
 	if (r->lost_bytes > 0 || r->verdict == VERDICT_GAP)
@@ -153,6 +172,8 @@ void explain_print(const struct walk *w, enum verdict worst, const struct explai
 			print_broken(&h->result);
 		else
 			print_proved(&h->result, w->one_stream || w->excerpt);
+		if (h->result.verdict < VERDICT_FORK)
+			print_witnessed(&h->result, &h->trust);
 		printf("\nBy which keys:\n");
 		print_keys(h, keys);
 		printf("\nWhat is not proved:\n");

@@ -16,6 +16,7 @@
 #include "cli/trust.h"
 #include "cli/walk.h"
 #include "format/sign.h"
+#include "store/witness.h"
 #include "terminal/text.h"
 #include "view/locate.h"
 #include "view/say.h"
@@ -24,7 +25,7 @@ static const char *const program = "itm verify";
 
 struct verify_options {
 	struct places_options places;
-	const char *identity, *log_key, *officer;
+	const char *identity, *log_key, *officer, *witness;
 	bool json, explain;
 };
 
@@ -32,6 +33,7 @@ static const struct options_entry entries[] = {
 	{ "identity", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, identity), 0, 0, "the host's public key, from its enrolment" },
 	{ "log-key", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, log_key), 0, 0, "the server's public log key" },
 	{ "officer", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, officer), 0, 0, "a bundle: this officer's signature vouches for it" },
+	{ "witness", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, witness), 0, 0, "demand this witness's cosignature over the log" },
 	{ "explain", 'e', NULL, OPTIONS_FLAG, offsetof(struct verify_options, explain), 0, 0, "say what is proved, by which keys, and what is not" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct verify_options, json), 0, 0, "one object" },
 	PLACES_STORE(verify_options, places),
@@ -63,6 +65,18 @@ static int load_key(const char *option, const char *path, uint8_t out[SIGN_PUBLI
 	return r;
 }
 
+static int load_witness(const struct verify_options *o, struct verify_trust *trust)
+{
+	int r = o->witness != NULL ? witness_load_public(o->witness, &trust->witness) : 0;
+
+	if (r != 0) {
+		say_error(program, "--witness %s: %s", o->witness, r == ITM_EFORMAT ? "not a witness's public key" : error_text(r));
+		return EX_NOINPUT;
+	}
+	trust->has_witness = o->witness != NULL;
+	return 0;
+}
+
 /* Named keys first; else what this machine pinned.  own: the record is this
  * host's own spool. */
 static int load_trust(const struct verify_options *o, const struct places *places, bool own,
@@ -82,7 +96,7 @@ static int load_trust(const struct verify_options *o, const struct places *place
 	} else {
 		trust->has_log = trust_log(places, trust->log);
 	}
-	return 0;
+	return load_witness(o, trust);
 }
 
 static void progress(void *context, const char *origin, uint64_t units)
@@ -160,6 +174,8 @@ static int judge_bundle(const struct verify_options *o, const char *path, const 
 	if (o->identity != NULL && load_key("identity", o->identity, w->trust.identity) != 0)
 		return EX_NOINPUT;
 	if (o->log_key != NULL && load_key("log-key", o->log_key, w->trust.log) != 0)
+		return EX_NOINPUT;
+	if (load_witness(o, &w->trust) != 0)
 		return EX_NOINPUT;
 	w->trust.has_identity |= o->identity != NULL;
 	w->trust.has_log |= o->log_key != NULL;
@@ -253,6 +269,8 @@ static void json_host(struct json *j, const struct walk_host *h)
 	json_uint(j, r->last_sequence);
 	json_key(j, "receipts");
 	json_uint(j, r->receipts);
+	json_key(j, "witnessed_block");
+	json_uint(j, r->witnessed_sequence);
 	json_key(j, "lost_bytes");
 	json_uint(j, r->lost_bytes);
 	json_key(j, "links");

@@ -1,18 +1,23 @@
 /* The central log of a store, for walk.h: its tiles against its checkpoint,
  * the checkpoint against the trusted key, then each leaf to the
- * verifier of its host. */
+ * verifier of its host.  What the trusted witness cosigned must be this log. */
 #include "cli/walk.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/atomicfile.h"
 #include "base/error.h"
 #include "format/receipt.h"
+#include "store/cosigned.h"
 #include "store/tile.h"
 
 struct walklog {
 	struct walk *walk;
 	struct merkle_edge edge;
+	struct checkpoint cosigned;      /* by the trusted witness; size 0: none */
+	uint64_t cosigned_at;
+	uint8_t root[HASH_SIZE];         /* of our first cosigned.size leaves */
 };
 
 static int hash_leaf(void *context, uint64_t index, const uint8_t *data, size_t len)
@@ -23,6 +28,8 @@ static int hash_leaf(void *context, uint64_t index, const uint8_t *data, size_t 
 	(void)index;
 	merkle_leaf(data, len, leaf);
 	merkle_edge_add(&l->edge, leaf);
+	if (l->edge.size == l->cosigned.size)
+		merkle_edge_root(&l->edge, l->root);
 	return 0;
 }
 
@@ -43,8 +50,57 @@ static int give_leaf(void *context, uint64_t index, const uint8_t *data, size_t 
 	h = walk_host(w, &record.host);
 	if (h == NULL)
 		return ITM_ENOMEM;
-	verifier_logged(h->verifier, &record, w->origin);
+	verifier_logged(h->verifier, &record, index < l->cosigned.size ? l->cosigned_at : 0, w->origin);
 	return 0;
+}
+
+/* What the witness left beside the log.  Nothing is said of it where it is not
+ * there: the verifiers find that nothing is covered. */
+static int load_cosigned(struct walklog *l, const char *dir)
+{
+	char folder[4096], path[COSIGNED_PATH_SIZE];
+	const struct verify_trust *trust = &l->walk->trust;
+	struct fault fault = { 0 };
+	struct checkpoint c;
+	struct buffer file;
+	struct note note;
+	int r;
+
+	if (!trust->has_witness)
+		return 0;
+	snprintf(folder, sizeof(folder), "%.4000s/cosigned", dir);
+	cosigned_path(folder, &trust->witness, path);
+	buffer_init(&file, NOTE_MAX);
+	r = atomicfile_read(path, &file);
+	if (r == 0)
+		r = checkpoint_open(file.data, file.len, trust->log, &c, &note, &fault);
+	if (r == 0 && note_check(&note, &trust->witness, &l->cosigned_at) != 0)
+		r = error_fault(&fault, ITM_ECRYPTO, 0, "not cosigned by the trusted witness");
+	if (r == 0)
+		l->cosigned = c;
+	else if (r != ITM_ENOENT && r != ITM_ENOMEM)
+		walk_flaw(l->walk, path, fault.offset, fault.reason != NULL ? fault.reason : error_text(r));
+	buffer_free(&file);
+	return r == ITM_ENOMEM ? r : 0;
+}
+
+/* The log against what the witness saw of it. */
+static void check_cosigned(struct walklog *l, const struct checkpoint *c)
+{
+	const char *wrong = NULL;
+
+	if (l->cosigned.size == 0)
+		return;
+	if (strcmp(l->cosigned.origin, c->origin) != 0)
+		wrong = "the witness cosigned another log";
+	else if (l->cosigned.size > c->size)
+		wrong = "the log went back: the witness cosigned more leaves than it has";
+	else if (memcmp(l->root, l->cosigned.root, HASH_SIZE) != 0)
+		wrong = "the log was forked: the witness cosigned other leaves";
+	if (wrong == NULL)
+		return;
+	walk_flaw(l->walk, "log", 0, wrong);
+	l->cosigned.size = 0;
 }
 
 static int check_log(struct walklog *l, struct tile_log *tiles, const struct checkpoint *c)
@@ -58,8 +114,10 @@ static int check_log(struct walklog *l, struct tile_log *tiles, const struct che
 	merkle_edge_root(&l->edge, root);
 	if (r != 0 || memcmp(root, c->root, HASH_SIZE) != 0)
 		walk_flaw(l->walk, "log", 0, "the central log's leaves are not those its checkpoint signs");
-	else
+	else {
+		check_cosigned(l, c);
 		return tile_entries(tiles, 0, give_leaf, l);
+	}
 	return 0;
 }
 
@@ -89,6 +147,9 @@ int walk_log(struct walk *w, const char *store)
 		walk_flaw(w, "log", 0, "the central log's checkpoint is not signed by the trusted log key");
 		return 0;
 	}
+	r = load_cosigned(&l, dir);
+	if (r != 0)
+		return r;
 	r = tile_open(&tiles, dir, c.size);
 	if (r == 0)
 		r = check_log(&l, &tiles, &c);

@@ -229,6 +229,16 @@ int note_check(const struct note *n, const struct note_key *key, uint64_t *at)
 	return result;
 }
 
+int note_put_line(struct buffer *b, const struct note_signature *s)
+{
+	uint8_t bytes[NOTE_ID_SIZE + sizeof s->bytes];
+	memcpy(bytes, s->id, NOTE_ID_SIZE);
+	memcpy(bytes + NOTE_ID_SIZE, s->bytes, s->len);
+	int e = buffer_printf(b, NOTE_DASH "%.*s ", (int)s->name_len, s->name);
+	e = e ? e : base64_put(b, bytes, NOTE_ID_SIZE + s->len);
+	return e ? e : buffer_put_u8(b, '\n');
+}
+
 int note_put_signature(struct buffer *b, const char *text, size_t len, const struct note_key *key,
 		       const struct sign_key *secret, uint64_t at)
 {

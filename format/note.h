@@ -50,6 +50,8 @@ int note_decode(const void *data, size_t len, struct note *out, struct fault *fa
  * *at: a cosignature's time, seconds since 1970 (may be NULL).  ITM_ENOENT: the
  * key did not sign; ITM_ECRYPTO: it seems to have, and its signature is wrong. */
 int note_check(const struct note *n, const struct note_key *key, uint64_t *at);
+/* Append one of the note's signature lines as it stands. */
+int note_put_line(struct buffer *b, const struct note_signature *s);
 /* Append a signature line over text.  at is for cosignatures. */
 int note_put_signature(struct buffer *b, const char *text, size_t len, const struct note_key *key,
 		       const struct sign_key *secret, uint64_t at);

@@ -278,7 +278,7 @@ static int take_block(struct verifier *v, const struct unit *u, const char *orig
 	return 0;
 }
 
-static int take_record(struct verifier *v, const struct receipt_record *r, const char *origin)
+static int take_record(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, const char *origin)
 {
 	struct recent *known = recent_block(v, r->sequence);
 	if (v->result.blocks > 0 && !id_equal(&r->host, &v->result.host))
@@ -290,20 +290,34 @@ static int take_record(struct verifier *v, const struct receipt_record *r, const
 		v->logged_sequence = r->sequence;
 	if (known != NULL && r->sequence > v->anchored_sequence)
 		v->anchored_sequence = r->sequence;
+	if (known != NULL && witnessed_at != 0 && r->sequence > v->result.witnessed_sequence) {
+		v->result.witnessed_sequence = r->sequence;
+		v->result.witnessed_at = witnessed_at;
+	}
 	for (size_t i = 0; r->type == RECEIPT_GENESIS && i < v->genesis_count; i++)
 		if (memcmp(v->genesis[i].hash, r->block_hash, HASH_SIZE) == 0)
 			v->genesis[i].attested = true;
 	return 0;
 }
 
-int verifier_logged(struct verifier *v, const struct receipt_record *r, const char *origin)
+int verifier_logged(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, const char *origin)
 {
 	if (v->stopped || r->type == RECEIPT_ACT)
 		return 0;
 	if (r->sequence < v->result.first_sequence)
 		verify_find(v, VERDICT_TAMPERED, "TAMPERED: the log has block %" PRIu64 ", the record begins at %" PRIu64,
 			    r->sequence, v->result.first_sequence);
-	return take_record(v, r, origin);
+	return take_record(v, r, witnessed_at, origin);
+}
+
+/* When the trusted witness cosigned the receipt's checkpoint; 0 = it did not. */
+static uint64_t cosigned_at(const struct verifier *v, const struct receipt *r)
+{
+	struct note note;
+	uint64_t at;
+	if (!v->trust.has_witness || note_decode(r->note, r->note_len, &note, NULL) != 0)
+		return 0;
+	return note_check(&note, &v->trust.witness, &at) == 0 ? at : 0;
 }
 
 static int take_receipt(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
@@ -321,7 +335,7 @@ static int take_receipt(struct verifier *v, const struct unit *u, const char *or
 	/* A receipt between two may be missing; then the proof begins elsewhere. */
 	if (receipt_follow(&receipt, &v->seen, &why) == ITM_ECRYPTO)
 		return verify_broken(v, origin, offset, why);
-	return take_record(v, &receipt.record, origin);
+	return take_record(v, &receipt.record, cosigned_at(v, &receipt), origin);
 }
 
 /* A later declaration of bytes that a crash left torn: segment, offset, length. */
@@ -409,6 +423,11 @@ static void judge_log(struct verifier *v)
 		verify_find(v, VERDICT_UNATTESTED, "the record begins at block %" PRIu64 ", not at the host's first, and no "
 			    "receipt vouches for it", r->first_sequence);
 	uint64_t needed = v->watching && v->watched_sequence != 0 ? v->watched_sequence : r->last_sequence;
+	if (v->trust.has_witness && r->witnessed_sequence == 0)
+		verify_find(v, VERDICT_UNATTESTED, "the witness %s cosigned nothing that covers this record", v->trust.witness.name);
+	else if (v->trust.has_witness && r->witnessed_sequence < needed)
+		verify_find(v, VERDICT_UNATTESTED, "the witness %s vouches for the log to block %" PRIu64 ", the record goes to %" PRIu64,
+			    v->trust.witness.name, r->witnessed_sequence, needed);
 	if (v->anchored_sequence >= needed && needed != 0)
 		return;
 	if (!v->trust.has_log)

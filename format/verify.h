@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "format/note.h"
 #include "format/sign.h"
 #include "format/unit.h"
 
@@ -38,6 +39,7 @@ struct verify_result {
 	uint64_t receipts;               /* checked against the trusted log key */
 	bool closed;                     /* last block has CLOSE */
 	uint64_t links;                  /* blocks of an excerpt that were checked without what they cover */
+	uint64_t witnessed_sequence, witnessed_at; /* the highest block a trusted witness's cosignature covers, and its time, s since 1970 */
 	uint64_t geneses, attested;      /* beginnings of a chain of keys; those somebody vouches for */
 	uint64_t clock_steps;            /* wall clock against boot clock, over VERIFY_CLOCK_STEP_NS */
 	int64_t clock_step_ns;           /* the largest */
@@ -48,6 +50,8 @@ struct verify_trust {
 	bool has_identity, has_log;
 	uint8_t identity[SIGN_PUBLIC_SIZE];  /* of the host, from enrolment */
 	uint8_t log[SIGN_PUBLIC_SIZE];       /* of the server */
+	bool has_witness;                    /* then a cosignature is demanded: UNATTESTED without */
+	struct note_key witness;
 };
 
 /* One host's chain.  Start anywhere: a first block that is not GENESIS is
@@ -68,9 +72,10 @@ int verifier_unit(struct verifier *v, const struct unit *u, const char *origin, 
 struct block;
 void verifier_second_block(struct verifier *v, const struct block *b, const char *origin);
 /* A leaf of the central log that the caller has verified as a whole under the
- * trusted log key; after the units it speaks of. */
+ * trusted log key; after the units it speaks of.  witnessed_at: when the
+ * trusted witness cosigned a checkpoint that covers it; 0 = it did not. */
 struct receipt_record;
-int verifier_logged(struct verifier *v, const struct receipt_record *r, const char *origin);
+int verifier_logged(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, const char *origin);
 /* A unit or file that could not be decoded at all. */
 void verifier_broken(struct verifier *v, const char *origin, const struct fault *fault);
 /* Spool segment number ends inside a unit that begins at offset: what a crash

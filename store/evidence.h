@@ -120,9 +120,12 @@ int evidence_lineage(struct evidence *e, const struct id *stream, evidence_each_
 
 /* The receipt of a block by the log's checkpoint as it is now, and that of a
  * GENESIS' countersignature.  ITM_ENOENT: no such block of that hash.  What the
- * checkpoint does not cover, or is none, is left empty. */
+ * checkpoint does not cover, or is none, is left empty.  A cosigned checkpoint
+ * that covers it is taken instead of the newest, but none of fewer leaves than
+ * *shown, which is moved on: the next receipt must not show a log gone back. */
 int evidence_receipt(struct evidence *e, const struct id *host, uint64_t sequence,
-		     const uint8_t block_hash[HASH_SIZE], struct buffer *receipt, struct buffer *countersign);
+		     const uint8_t block_hash[HASH_SIZE], uint64_t *shown, struct buffer *receipt,
+		     struct buffer *countersign);
 /* The leaves of a stored block; ITM_ENOENT: no such block of that hash. */
 struct evidence_logged { uint64_t leaf, genesis_leaf; bool genesis; struct receipt_record record, genesis_record; };
 int evidence_logged(struct evidence *e, const struct id *host, uint64_t sequence, const uint8_t block_hash[HASH_SIZE],

@@ -16,6 +16,7 @@ struct evidence_span {
 	struct id host;
 	uint64_t genesis, first, last;   /* sequences */
 	uint64_t whole_from;             /* groups from here on come whole */
+	uint64_t shown;                  /* leaves of the checkpoint the last receipt was made by */
 };
 
 struct evidence_link {
@@ -81,14 +82,14 @@ static int evidence_give_payload(uint8_t type, const struct buffer *payload, con
 
 /* The server's words on a block, wherever they stand. */
 static int evidence_give_words(struct evidence *e, const struct id *host, const struct evidence_link *link, bool last,
-			       const char *place, evidence_each_unit *each, void *context)
+			       uint64_t *shown, const char *place, evidence_each_unit *each, void *context)
 {
 	struct buffer receipt, countersign;
 	int rc;
 
 	buffer_init(&receipt, UNIT_PAYLOAD_MAX);
 	buffer_init(&countersign, UNIT_PAYLOAD_MAX);
-	rc = evidence_receipt(e, host, link->sequence, link->hash, &receipt, &countersign);
+	rc = evidence_receipt(e, host, link->sequence, link->hash, shown, &receipt, &countersign);
 	if (rc == ITM_ENOENT)
 		rc = 0;
 	if (rc == 0)
@@ -123,7 +124,7 @@ static int evidence_give_group(struct evidence *e, const struct evidence_link *l
 	return rc;
 }
 
-static int evidence_give_link(struct evidence *e, const struct evidence_span *span, const struct evidence_link *link,
+static int evidence_give_link(struct evidence *e, struct evidence_span *span, const struct evidence_link *link,
 			      struct buffer *bytes, evidence_each_unit *each, void *context)
 {
 	char place[SEGMENT_NAME_SIZE];
@@ -136,7 +137,7 @@ static int evidence_give_link(struct evidence *e, const struct evidence_span *sp
 	 * all before it. */
 	if (rc != 0 || (link->sequence != span->last && !(link->flags & BLOCK_GENESIS)))
 		return rc;
-	return evidence_give_words(e, &span->host, link, link->sequence == span->last, place, each, context);
+	return evidence_give_words(e, &span->host, link, link->sequence == span->last, &span->shown, place, each, context);
 }
 
 struct evidence_giving { evidence_each_unit *each; void *context; };

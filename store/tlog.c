@@ -11,6 +11,7 @@
 
 #include "base/atomicfile.h"
 #include "base/log.h"
+#include "store/cosigned.h"
 
 enum { TLOG_RECORD = RECEIPT_RECORD_SIZE, TLOG_ENTRY = 2 + TLOG_RECORD };
 
@@ -187,6 +188,28 @@ int tlog_publish(struct tlog *t)
 	/* The newest leaf's bundle stays: partial tiles are not durable. */
 	evidence_leaves_done(t->evidence, (t->size - 1) / TILE_WIDTH * TILE_WIDTH);
 	return 1;
+}
+
+void tlog_attach(struct tlog *t)
+{
+	char path[TILE_PATH_SIZE];
+	struct buffer note;
+	if (t->note.len == 0)
+		return;
+	buffer_init(&note, NOTE_MAX + 1);
+	int e = buffer_put(&note, t->note.data, t->note.len);
+	int added = e == 0 ? cosigned_attach(t->dir, &note) : e;
+	snprintf(path, sizeof path, "%.4000s/checkpoint", t->dir);
+	if (added > 0)
+		e = atomicfile_write(path, note.data, note.len, 0440);
+	if (added > 0 && e == 0 && buffer_text(&note) != NULL) {
+		buffer_free(&t->note);
+		t->note = note;
+		return;
+	}
+	if (added < 0 || e != 0)
+		log_error("%s: cosignatures were not attached: %s", path, error_text(added < 0 ? added : e));
+	buffer_free(&note);
 }
 
 /* Starting */

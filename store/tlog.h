@@ -30,6 +30,8 @@ const char *tlog_note(const struct tlog *t);
 /* Take committed leaves in and sign a checkpoint when there are any.  1 made,
  * 0 nothing new, ITM_E*: try again later. */
 int tlog_publish(struct tlog *t);
+/* Attach what witnesses cosigned of the last checkpoint to its file and note. */
+void tlog_attach(struct tlog *t);
 /* Build the receipt of a leaf below tlog_size, for someone who has seen the
  * log with old_size leaves; a size over ours is answered without proof. */
 int tlog_receipt(struct tlog *t, const struct receipt_record *record, uint64_t leaf, uint64_t old_size, struct buffer *out);

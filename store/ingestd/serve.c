@@ -207,6 +207,7 @@ static void serve_tick(struct serve *s, uint64_t now_ms)
 		return;
 	s->tick_ms = now_ms;
 	serve_replace(s);
+	tlog_attach(s->config->log);
 	s->unlogged = true; /* acts of custody are committed by themselves */
 	auditor_tick(s->auditor, now_ms);
 	custodian_tick(s->custodian, now_ms, clock_wall_ns());

@@ -36,9 +36,9 @@ void fakestore_open(struct fakestore *f)
 	sign_keypair(&f->key);
 	sign_keypair(&f->log);
 	f->host = id_random();
-	struct id server = id_random();
+	f->server = id_random();
 	int error = 0;
-	f->evidence = evidence_open(f->store, &server, true, &error);
+	f->evidence = evidence_open(f->store, &f->server, true, &error);
 	MUST(error * (f->evidence == NULL));
 	MUST(evidence_host_add(f->evidence, &f->host, "db-01", f->identity.public_key, false));
 }

@@ -10,7 +10,7 @@ struct fakestore {
 	char dir[64];                    /* below it: store, index */
 	char store[80], index[80];
 	struct evidence *evidence;       /* open for writing */
-	struct id host;
+	struct id host, server;
 	struct sign_key identity, key, log;
 	uint64_t sequence;
 	uint8_t head[HASH_SIZE];
