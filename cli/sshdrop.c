@@ -50,7 +50,7 @@ void sshdrop_check(const struct machine *m, struct checks *c)
 	sshdconf_free(&conf);
 }
 
-/* "alice @ops" as Match lines; root stays out of "*". */
+/* "john @ops" as Match lines; root stays out of "*". */
 static int put_refusals(struct buffer *b, const char *record)
 {
 	static const char rules[] = "\tAllowTcpForwarding no\n\tAllowStreamLocalForwarding no\n\tAllowAgentForwarding no\n"

@@ -14,7 +14,7 @@
 void notes_words(const struct index_event *e, char *out, size_t size);
 /* Every key of a note's text as an object; a key said twice is an array. */
 void notes_json(struct json *j, const struct index_event *e);
-/* "login-opened alice: service sshd, ...", escaped, appended to out.  0, the
+/* "login-opened john: service sshd, ...", escaped, appended to out.  0, the
  * error of out, or ITM_ENOENT: the note is about something else. */
 int notes_line(const struct record_event *note, int64_t wall_ns, struct buffer *out);
 
