@@ -7,10 +7,8 @@
 
 #include "base/error.h"
 #include "itm-replay/finder.h"
+#include "itm-replay/show.h"
 #include "itm-replay/stations.h"
-#include "itm-replay/typed.h"
-#include "view/notes.h"
-#include "view/when.h"
 
 enum {
 	/* Work done before the viewer gets a word in again. */
@@ -18,7 +16,6 @@ enum {
 	SLICE_EVENTS = 20000,
 	SLICE_FIND_EVENTS = 500,  /* each looks at the whole screen */
 	WORDS_US = 4000000,       /* how long a message stays while it plays */
-	NOTE_MAX = 1 << 16,       /* bytes of a host's event in words */
 	BROKEN_MAX = 10000,       /* a source that only fails must not hold us for ever */
 };
 
@@ -96,36 +93,6 @@ static bool fetch(struct player *p)
 	return true;
 }
 
-static void feed_output(struct player *p, const uint8_t *data, size_t len)
-{
-	size_t i, from = 0;
-
-	/* Without a terminal driver nobody made CR LF of LF. */
-	for (i = 0; p->head.pipe && i < len; i++) {
-		if (data[i] != '\n')
-			continue;
-		vt_feed(p->vt, data + from, i - from);
-		vt_feed(p->vt, "\r", 1);
-		from = i;
-	}
-	if (len > from)
-		vt_feed(p->vt, data + from, len - from);
-}
-
-/* What happened on a host is a line of its own, as a transcript has it. */
-static void feed_note(struct player *p, const struct source_event *event)
-{
-	char when[WHEN_TEXT_SIZE];
-	struct buffer line;
-
-	buffer_init(&line, NOTE_MAX);
-	when_format_wall(event->wall_ns, when);
-	if (buffer_printf(&line, "%s  ", when) == 0 && notes_line(&event->event, event->wall_ns, &line) == 0 &&
-	    buffer_put_text(&line, "\r\n") == 0)
-		vt_feed(p->vt, line.data, line.len);
-	buffer_free(&line);
-}
-
 static void feed_exit(struct player *p, uint64_t status)
 {
 	p->exited = true;
@@ -140,36 +107,11 @@ static size_t feed(struct player *p)
 {
 	const struct record_event *e = &p->next.event;
 
-	switch (e->kind) {
-	case RECORD_OUT:
-	case RECORD_ERR:
-		feed_output(p, e->data, e->len);
-		break;
-	case RECORD_RESIZE:
-		vt_resize(p->vt, (unsigned)(e->code >> 16 & 0xffff), (unsigned)(e->code & 0xffff));
-		break;
-	case RECORD_ENV:
-		if (e->len > 0) {
-			head_read(&p->head, e->data, e->len);
-			vt_resize(p->vt, p->head.columns, p->head.rows);
-		}
-		break;
-	case RECORD_NOTE:
-		feed_note(p, &p->next);
-		break;
-	case RECORD_IN:
-		if (e->data != NULL)
-			typed_add(&p->typed, e->data, e->len);
-		break;
-	case RECORD_EXIT:
+	show_event(&p->next, p->vt, &p->head, &p->typed);
+	if (e->kind == RECORD_EXIT)
 		feed_exit(p, e->code);
-		break;
-	case RECORD_GAP:
+	else if (e->kind == RECORD_GAP)
 		say(p, "gap: %llu bytes lost here", (unsigned long long)e->code);
-		break;
-	default:
-		break;
-	}
 	p->have_next = false;
 	if (e->time_ms > p->last_ms)
 		p->last_ms = e->time_ms;
@@ -177,12 +119,6 @@ static size_t feed(struct player *p)
 	if (p->last_ms > p->total_ms)
 		p->total_ms = p->last_ms;
 	return e->len;
-}
-
-static bool shows(const struct record_event *e)
-{
-	return ((e->kind == RECORD_OUT || e->kind == RECORD_ERR) && e->len > 0) ||
-	       e->kind == RECORD_RESIZE || e->kind == RECORD_NOTE;
 }
 
 static void rewind_all(struct player *p)
@@ -382,7 +318,7 @@ static bool work_step(struct player *p)
 			settle(p, p->last_ms);
 			return true;
 		}
-		shown = shows(&p->next.event);
+		shown = show_visible(&p->next.event);
 		feed(p);
 		if (shown) {
 			settle(p, p->last_ms);
