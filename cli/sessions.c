@@ -1,5 +1,6 @@
 /* itm sessions: lists them, newest first. */
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "cli/command.h"
@@ -55,7 +56,10 @@ static void state_of(const struct index_session *s, char *out, size_t size)
 {
 	int status = s->exit_status;
 
-	if (!s->ended)
+	/* Nothing that is signed is an import, whatever its host says of it. */
+	if (!s->ended && s->chunks == 0 && strcmp(s->mode, "imported") == 0)
+		snprintf(out, size, "imported");
+	else if (!s->ended)
 		snprintf(out, size, "%s", s->open_tail ? "cut off" : "live");
 	else if (!s->has_exit)
 		snprintf(out, size, "ended");

@@ -2,9 +2,9 @@
  * and backslash are written \xHH.
  *
  * Keys: v (1), host, hostname, login_id, user, uid, service, rhost, tty, mode
- * (pty pipe), shell, argv (one key per word, in order), ssh_connection,
+ * (pty pipe imported), shell, argv (one key per word, in order), ssh_connection,
  * ssh_auth, loginuid, audit_session, term, columns, rows, pam (yes no),
- * keystrokes (counted sealed), seal_* (sealed.h).  A reader skips keys it doesn't know. */
+ * keystrokes (counted sealed), seal_* (sealed.h), imported_* (cli/imported.h).  A reader skips keys it doesn't know. */
 #ifndef ITM_FORMAT_META_H
 #define ITM_FORMAT_META_H
 
