@@ -15,7 +15,8 @@ enum { WORDS_TOKEN_MAX = 64 }; /* bytes of a word that are indexed; the text is 
 
 bool words_is(uint32_t rune);
 
-/* Fits sql_split. */
+/* Fits sql_split.  Of a text that is no query, a word that came before may be
+ * left out: the index keeps which text has a word, not how often. */
 typedef int words_emit(void *handle, const char *token, size_t len, size_t start, size_t end, bool same_place);
 int words_split(const char *text, size_t len, bool query, void *handle, words_emit *emit);
 

@@ -64,6 +64,11 @@ def test_an_open_session_is_found_within_3_s_of_the_keystroke():
             typed = time.monotonic()
             wait_for(f"search for {word}x{i}", 6, lambda: listed(itm("search", f"{word}x{i}", "--json", status=None)))
             slowest = max(slowest, time.monotonic() - typed)
+        typed_lines = listed(itm("search", f"cmd:{word}x1", "--json", "-C", "1", status=None))
+        equal([(h["kind"], h["line"]) for h in typed_lines], [("command", f"echo {word}x1")], "the typed command")
+        check(typed_lines[0]["replay"].startswith("itm-replay "), f"no way to play it: {typed_lines[0]}")
+        refused = run(["itm", "search", f"{word} and ("])
+        check(refused.returncode == 64 and refused.stderr.rstrip().endswith(b"^"), f"no place named: {refused.stderr!r}")
         open_one = [s for s in sessions("alice") if not s.get("ended")]
         check(open_one, "the session is not listed as open")
         terminal.type("exit\r")

@@ -301,11 +301,11 @@ static void test_tblock(void **state)
 	buffer_init(&body, 1 << 20);
 	tblock_init(&t);
 	tblock_init(&back);
-	for (unsigned n = 1; n < 40; n++) {
+	for (unsigned n = 1; n <= TBLOCK_LINES; n++) {
 		char text[64];
 		memset(text, 'a' + (int)n % 26, sizeof text);
 		/* Times of a screen's rows go up and down. */
-		assert_int_equal(tblock_add(&t, &(struct lines_line){ 1000 + n % 5, n % 4, text, n, n % 8 == 3, n % 8 == 3 ? 255 : 0 }), 0);
+		assert_int_equal(tblock_add(&t, &(struct lines_line){ 1000 + n % 5, n % 4, text, n % 64 + 1, n % 8 == 3, n % 8 == 3 ? 255 : 0 }), 0);
 		buffer_clear(&body);
 		assert_int_equal(tblock_encode(&t, c, &body), 0);
 		uint64_t start_ms, end_ms;
