@@ -15,8 +15,8 @@
 #include "terminal/lines.h"
 
 enum {
-	TBLOCK_LINES = 96,               /* lines after which a block is closed, or ... */
-	TBLOCK_BYTES = 16 * 1024,        /* ... bytes of text */
+	TBLOCK_LINES = 48,               /* lines after which a block is closed, or ... */
+	TBLOCK_BYTES = 8 * 1024,         /* ... bytes of text */
 	TBLOCK_PLAIN_MAX = 512 * 1024,   /* a decoder takes no more */
 	TBLOCK_LINES_MAX = 4096,
 };

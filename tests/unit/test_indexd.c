@@ -364,8 +364,8 @@ static void test_around(void **state)
 {
 	static const struct { const char *query; struct index_search how; const char *hits; bool more; } cases[] = {
 		{ "\"line 24\"", { .context = 2 }, "line 22|line 23|<line 24>|line 25|line 26\n", false },
-		{ "\"line 96\"", { .context = 2 }, "line 94|line 95|<line 96>|line 97|line 98\n", false },
-		{ "\"line 95\"", { .context = 2 }, "line 93|line 94|<line 95>|line 96|line 97\n", false },
+		{ "\"line 48\"", { .context = 2 }, "line 46|line 47|<line 48>|line 49|line 50\n", false },
+		{ "\"line 47\"", { .context = 2 }, "line 45|line 46|<line 47>|line 48|line 49\n", false },
 		{ "\"line 0\"", { .context = 1 }, "<line 0>|line 1\n", false },
 		{ "\"line 199\"", { .context = 2 }, "line 197|line 198|<line 199>\n", false },
 		{ "/ 1.9$/", { .limit = 2 }, "<line 199>\n<line 189>\n", true },
