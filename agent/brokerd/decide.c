@@ -71,6 +71,14 @@ void decide_shell(const struct scope *scope, const struct login_table *logins,
 	out->metadata_only = e->metadata_only;
 }
 
+bool decide_is_login(const struct login_table *logins, const struct session_table *sessions, pid_t pid)
+{
+	struct peer row[PEER_ANCESTRY_MAX];
+	const struct login *login;
+	size_t count = peer_ancestry(pid, row);
+	return count > 0 && !is_nested(logins, sessions, row, count, &login) && login != NULL && login->shells == 0;
+}
+
 bool decide_may_go_unrecorded(enum users_failure failure)
 {
 	return failure != USERS_STRICT;

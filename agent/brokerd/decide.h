@@ -30,6 +30,10 @@ struct decide {
 void decide_shell(const struct scope *scope, const struct login_table *logins,
 		  const struct session_table *sessions, pid_t pid, uid_t uid, struct decide *out);
 
+/* The first shell of an announced login: what a user starts by hand, however
+ * much of it, does not come before it. */
+bool decide_is_login(const struct login_table *logins, const struct session_table *sessions, pid_t pid);
+
 /* The one place that says what happens when a session can't be recorded. */
 bool decide_may_go_unrecorded(enum users_failure failure);
 /* The same when the host has run out of something that any user can use up:

@@ -26,6 +26,8 @@ enum {
 	LEAST_MS = 500,          /* from the question on, however late it came; the stub waits 600 then */
 	TOTAL_MAX = 1024,        /* connections at once */
 	UID_MAX = 64,            /* of one uid; a trial with 129 idle ones delayed a login by 7 s */
+	UID_LOGINS_MAX = 128,    /* of one uid with those of announced logins */
+	UID_BY_HAND = 16,        /* recorders of one uid that start at once without a login */
 	UID_CALM = 8,            /* so many of one uid start at once on a calm host */
 	PAM_MAX = 512,
 	ACCEPTS_MAX = 32,        /* in one turn */
@@ -58,6 +60,7 @@ struct request {
 	struct loop_watch report_watch;
 	bool ready;
 	bool greeted;            /* answered its KNOCK */
+	bool is_login;           /* found to be an announced login's, when others of the uid crowded */
 	bool shortage;           /* the host has run out of terminals or processes */
 };
 
@@ -152,6 +155,15 @@ static void refuse_silent(struct request *r, const char *why)
 	if (r->kind == REQUEST_SHELL && (crowds(r) || is_stopped(r)))
 		turn_away(r->table, &r->peer, r->fd);
 	refuse(r, why);
+}
+
+/* Asked of few: it reads /proc all the way up. */
+static bool is_login(struct request *r)
+{
+	const struct request_table *t = r->table;
+	if (!r->is_login)
+		r->is_login = r->kind == REQUEST_SHELL && decide_is_login(t->logins, t->sessions, r->peer.pid);
+	return r->is_login;
 }
 
 /* The stub's answer when there is no recorder, and the end of the request. */
@@ -339,6 +351,16 @@ static void record(struct request *r, const struct decide *d)
 	}
 }
 
+/* What a user starts by hand must not take the time of his own login. */
+static size_t starting_by_hand(const struct request *r)
+{
+	size_t count = 0;
+	for (const struct request *other = r->table->first; other != NULL; other = other->next)
+		count += other->kind == REQUEST_SHELL && other->peer.uid == r->peer.uid && other->state != READING &&
+			 !other->login;
+	return count;
+}
+
 static void shell_came(struct request *r, size_t len)
 {
 	struct request_table *t = r->table;
@@ -351,6 +373,11 @@ static void shell_came(struct request *r, size_t len)
 	decide_shell(t->scope, t->logins, t->sessions, r->peer.pid, r->peer.uid, &d);
 	if (!is_stub(t, &r->peer)) {
 		refuse(r, "not our itm-shell");
+		return;
+	}
+	if (d.verdict == DECIDE_RECORD && d.login == NULL && starting_by_hand(r) >= UID_BY_HAND) {
+		turn_away(t, &r->peer, r->fd);
+		refuse(r, "too many at once without a login");
 		return;
 	}
 	t->served++;
@@ -439,24 +466,34 @@ static void message_came(void *context)
 		shell_came(r, (size_t)n);
 }
 
+/* The oldest of them that has said nothing and is no login's; logins go before
+ * what is started by hand. */
+static struct request *oldest_silent(const struct request_table *t, enum request_kind kind, uid_t uid)
+{
+	struct request *row[PAM_MAX];
+	size_t count = 0;
+	for (struct request *r = t->first; r != NULL && count < PAM_MAX; r = r->next)
+		if (r->kind == kind && r->peer.uid == uid && r->state == READING)
+			row[count++] = r;
+	while (count > 0) /* newest first */
+		if (!is_login(row[--count]))
+			return row[count];
+	return NULL;
+}
+
 /* The requests of one uid are bounded; at the bound the one that has been
  * silent longest makes room.  Refusing the new one instead would let a user
  * who stops 64 stubs of his own get a best-effort shell that isn't recorded. */
-static bool make_room(struct request_table *t, enum request_kind kind, uid_t uid)
+static bool make_room(struct request_table *t, enum request_kind kind, const struct fdpass_peer *peer)
 {
 	size_t count = 0;
-	struct request *silent = NULL;
-	for (struct request *r = t->first; r != NULL; r = r->next) {
-		if (r->kind != kind || r->peer.uid != uid)
-			continue;
-		count++;
-		if (r->state == READING)
-			silent = r; /* newest first: the last one is the oldest */
-	}
+	for (const struct request *r = t->first; r != NULL; r = r->next)
+		count += r->kind == kind && r->peer.uid == peer->uid;
 	if (count < (kind == REQUEST_PAM ? PAM_MAX : UID_MAX))
 		return true;
+	struct request *silent = oldest_silent(t, kind, peer->uid);
 	if (silent == NULL)
-		return false;
+		return kind == REQUEST_SHELL && count < UID_LOGINS_MAX && decide_is_login(t->logins, t->sessions, peer->pid);
 	refuse_silent(silent, "makes room for another");
 	return true;
 }
@@ -469,7 +506,7 @@ static void accept_one(struct request_table *t, enum request_kind kind, int fd)
 		return;
 	}
 	const char *why = kind == REQUEST_SHELL && !is_stub(t, &peer) ? "not our itm-shell"
-		: !make_room(t, kind, peer.uid) ? "too many at once" : NULL;
+		: !make_room(t, kind, &peer) ? "too many at once" : NULL;
 	struct request *r = why == NULL ? calloc(1, sizeof *r) : NULL;
 	if (r == NULL) {
 		count_refused(t, &peer, why != NULL ? why : "no memory");

@@ -133,7 +133,7 @@ def stub_loops(target):
         outcomes = []
         for _ in range(3):
             with target.open() as terminal:
-                terminal.expect(r"\$ |refuses|not be used", 20)
+                terminal.expect(r"\$ |refuses|not be used|try again", 20)
                 outcomes.append(shell_is_recorded(target, terminal, 20) if b"$ " in terminal.shown else Outcome(REFUSED))
         return worst(outcomes)
     finally:
