@@ -58,6 +58,7 @@ enum activity_tag {
 	ACTIVITY_ADDRESS,        /* bytes: 4 or 16 */
 	ACTIVITY_MADE, ACTIVITY_RECEIVED, ACTIVITY_DROPPED, ACTIVITY_MISSED, ACTIVITY_SESSIONS_LOST,
 	ACTIVITY_LEVEL_NAME, ACTIVITY_REASON,             /* bytes: words */
+	ACTIVITY_AGE_NS,         /* SEEN: since its start */
 	ACTIVITY_MISSING,        /* made, neither received nor dropped: somebody was at the ring */
 	ACTIVITY_TAGS,
 };

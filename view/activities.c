@@ -25,7 +25,7 @@ static const char *const names[ACTIVITY_TAGS] = {
 	[ACTIVITY_PORT] = "port", [ACTIVITY_ADDRESS] = "address", [ACTIVITY_MADE] = "made",
 	[ACTIVITY_RECEIVED] = "received", [ACTIVITY_DROPPED] = "dropped", [ACTIVITY_MISSED] = "missed",
 	[ACTIVITY_SESSIONS_LOST] = "sessions_lost", [ACTIVITY_LEVEL_NAME] = "level", [ACTIVITY_REASON] = "reason",
-	[ACTIVITY_MISSING] = "missing",
+	[ACTIVITY_AGE_NS] = "age_ns", [ACTIVITY_MISSING] = "missing",
 };
 
 static void put_address(struct json *j, const uint8_t *address, size_t len)

@@ -143,8 +143,12 @@ int processes_add(struct processes *p, const struct activity_event *e, int64_t w
 	if (s == NULL)
 		return p->cut ? 0 : ITM_ENOMEM;
 	switch (e->kind) {
-	case ACTIVITY_EXEC:
 	case ACTIVITY_SEEN:
+		if (s->exe != NULL) /* a monitor before has told more */
+			return 0;
+		s->begin_wall_ns = wall_ns - (int64_t)(n[ACTIVITY_AGE_NS] < (uint64_t)wall_ns ? n[ACTIVITY_AGE_NS] : 0);
+		return ran(s, e);
+	case ACTIVITY_EXEC:
 		return ran(s, e);
 	case ACTIVITY_ARGV:
 		keep_arguments(s, e);

@@ -125,6 +125,7 @@ int describe_record(const struct probe_head *head, struct describe_fds *fds, str
 	static const enum activity_kind kinds[PROBE_TYPES] = {
 		[PROBE_EXEC] = ACTIVITY_EXEC, [PROBE_ARGV] = ACTIVITY_ARGV, [PROBE_FORK] = ACTIVITY_FORK,
 		[PROBE_EXIT] = ACTIVITY_EXIT, [PROBE_CONNECT] = ACTIVITY_CONNECT, [PROBE_LISTEN] = ACTIVITY_LISTEN,
+		[PROBE_SEEN] = ACTIVITY_SEEN,
 	};
 	const void *record = head;
 
@@ -134,7 +135,8 @@ int describe_record(const struct probe_head *head, struct describe_fds *fds, str
 	out->kind = kinds[head->type];
 	set_head(out, head);
 	switch (head->type) {
-	case PROBE_EXEC: return set_exec(record, head->size, fds, out);
+	case PROBE_EXEC:
+	case PROBE_SEEN: return set_exec(record, head->size, fds, out);
 	case PROBE_ARGV: return set_argv(record, head->size, out);
 	case PROBE_FORK: return set_fork(record, head->size, out);
 	case PROBE_EXIT: return set_exit(record, head->size, out);

@@ -60,7 +60,7 @@ struct cred { kuid_t uid, euid, suid, fsuid; kgid_t gid, egid; struct kernel_cap
 struct tty_driver { int major, minor_start; };
 struct tty_struct { struct tty_driver *driver; int index; };
 struct signal_struct { atomic_t live; struct tty_struct *tty; };
-struct mm_struct { unsigned long arg_start, arg_end; };
+struct mm_struct { unsigned long arg_start, arg_end; struct file *exe_file; };
 struct ns_common { unsigned int inum; };
 struct mnt_namespace { struct ns_common ns; };
 struct pid_namespace { struct ns_common ns; };
@@ -80,6 +80,9 @@ struct task_struct {
 	kuid_t loginuid;
 	unsigned int sessionid;
 };
+struct seq_file;
+struct bpf_iter_meta { struct seq_file *seq; };
+struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };
 struct linux_binprm { struct file *file; const char *filename, *interp; int argc; };
 struct in6_addr { __u8 s6_addr[16]; };
 struct sock_common {

@@ -16,6 +16,7 @@
 #include "agent/watchd/describe.h"
 #include "agent/watchd/probe.h"
 #include "agent/watchd/report.h"
+#include "agent/watchd/snapshot.h"
 #include "base/clock.h"
 #include "base/fdpass.h"
 #include "base/log.h"
@@ -40,6 +41,7 @@ struct watch {
 	struct buffer event, meta;
 	struct probe_totals told;
 	struct report report;
+	struct snapshot snapshot;
 	int sessions;            /* the map of the run before this one; -1 = none */
 	int line;                /* to the broker, held open; -1 = none */
 	int64_t counts_ms, begin_ms;
@@ -65,6 +67,16 @@ static bool on_event(void *context, const struct probe_head *head)
 	if (describe_record(head, &fds, &e) == 0)
 		put(w, head->boot_ns, &e);
 	return hoststream_room(&w->stream);
+}
+
+/* Before anything of the ring: parents come before their children. */
+static void tell_snapshot(struct watch *w)
+{
+	const uint8_t *data;
+	size_t len;
+
+	while (w->snapshot.events.len > 0 && hoststream_room(&w->stream) && snapshot_next(&w->snapshot, &data, &len))
+		(void)hoststream_activity(&w->stream, w->snapshot.boot_ns, data, len);
 }
 
 static const char *level_of(const struct watch *w)
@@ -197,6 +209,7 @@ static const struct control_calls calls = { on_kept, on_paired, on_renewed, on_s
 /* While the stream is full the ring would wake us in vain. */
 static void read_ring(struct watch *w)
 {
+	tell_snapshot(w);
 	bool more = w->probe != NULL && hoststream_room(&w->stream) && probe_read(w->probe, on_event, w);
 
 	if (!more) {
@@ -254,6 +267,8 @@ static void open_probe(struct watch *w)
 	w->ring = (struct loop_watch){ .fd = -1, .ready = on_ring, .context = w };
 	if (probe_open(PROBE_RING_DEFAULT, w->sessions, &w->probe, w->refusal) != 0)
 		log_error("the kernel refuses the process probe, no process is seen: %s", w->refusal);
+	else
+		snapshot_take(&w->snapshot, w->probe);
 }
 
 static int acquire(struct watch *w)

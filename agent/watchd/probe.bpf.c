@@ -60,6 +60,15 @@ struct {
 	__type(value, struct text);
 } path_text SEC(".maps");
 
+/* Of the snapshot, which can be interrupted by what uses those above. */
+struct seen { struct record record; struct text text; };
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct seen);
+} seen SEC(".maps");
+
 /* clang leaves out an & that it can prove idle and the verifier can't. */
 #define BOUND(v, mask) asm volatile("%0 &= %1" : "+r"(v) : "i"(mask))
 
@@ -166,18 +175,14 @@ static long walk_step(__u32 i, void *context)
 	return 0;
 }
 
-/* Copies the path to out (at most PROBE_PATH - 1 bytes); its length, and
- * *whole. */
-static __noinline __u32 put_path(struct path *path, char *out, __u32 *whole)
+/* Copies the path to out (at most PROBE_PATH - 1 bytes) by way of t; its
+ * length, and *whole. */
+static __noinline __u32 put_path(struct path *path, struct text *t, char *out, __u32 *whole)
 {
-	__u32 zero = 0;
-	struct text *t = bpf_map_lookup_elem(&path_text, &zero);
 	struct vfsmount *mnt = BPF_CORE_READ(path, mnt);
 	struct walk w = { .at = PROBE_PATH - 1 };
 
 	*whole = 0;
-	if (t == 0)
-		return 0;
 	w.text = t->bytes;
 	w.dentry = BPF_CORE_READ(path, dentry);
 	w.mount = (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
@@ -306,7 +311,6 @@ static __always_inline void put_places(struct probe_exec *e, struct task_struct 
 
 	if (tty != 0)
 		e->tty = (__u32)tty->driver->major << MAJOR_SHIFT | (__u32)(tty->driver->minor_start + tty->index);
-	e->cgroup = bpf_get_current_cgroup_id();
 	if (p->nsproxy != 0) {
 		e->mount_namespace = p->nsproxy->mnt_ns->ns.inum;
 		e->pid_namespace = p->nsproxy->pid_ns_for_children->ns.inum;
@@ -315,16 +319,20 @@ static __always_inline void put_places(struct probe_exec *e, struct task_struct 
 	put_fds(e->parent_fd, p->real_parent);
 }
 
-static __always_inline void put_file(struct probe_exec *e, struct linux_binprm *b)
+static __always_inline void put_file(struct probe_exec *e, struct file *file)
 {
-	struct inode *inode = b->file->f_inode;
+	struct inode *inode = file->f_inode;
 
 	e->exe_inode = inode->i_ino;
 	e->exe_device = inode->i_sb->s_dev;
 	e->exe_mode = inode->i_mode;
-	e->argc = b->argc;
 	if (inode->i_nlink == 0)
 		e->head.flags |= PROBE_DELETED;
+}
+
+static __always_inline void put_script(struct probe_exec *e, struct linux_binprm *b)
+{
+	e->argc = b->argc;
 	if (b->interp != b->filename) {
 		e->head.flags |= PROBE_SCRIPT;
 		bpf_probe_read_kernel_str(e->script, sizeof e->script, b->filename);
@@ -334,11 +342,12 @@ static __always_inline void put_file(struct probe_exec *e, struct linux_binprm *
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(probe_on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm *b)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), whole, at = sizeof(struct probe_exec);
+	__u32 cpu = bpf_get_smp_processor_id(), zero = 0, whole, at = sizeof(struct probe_exec);
 	struct probe_counters *c = my_counters();
 	struct record *r = bpf_map_lookup_elem(&scratch, &cpu);
+	struct text *t = bpf_map_lookup_elem(&path_text, &zero);
 
-	if (r == 0) {
+	if (r == 0 || t == 0) {
 		next_number(c);
 		count(c, PROBE_EXEC, true);
 		return 0;
@@ -347,18 +356,20 @@ int BPF_PROG(probe_on_exec, struct task_struct *p, pid_t old_pid, struct linux_b
 	__builtin_memset(e, 0, sizeof *e);
 	fill_head(&e->head, c, PROBE_EXEC, 0, p);
 	put_credentials(e, p);
-	put_file(e, b);
+	put_file(e, b->file);
+	put_script(e, b);
 	put_places(e, p);
+	e->cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(e->comm, sizeof e->comm);
 	BPF_CORE_READ_STR_INTO(&e->parent_comm, p->real_parent, comm);
 
-	e->exe_len = put_path(&b->file->f_path, r->bytes + at, &whole);
+	e->exe_len = put_path(&b->file->f_path, t, r->bytes + at, &whole);
 	if (!whole)
 		e->head.flags |= PROBE_EXE_CUT;
 	at += e->exe_len;
 	BOUND(at, 0xfff);
 	struct fs_struct *fs = p->fs;
-	e->cwd_len = put_path(&fs->pwd, r->bytes + at, &whole);
+	e->cwd_len = put_path(&fs->pwd, t, r->bytes + at, &whole);
 	if (!whole)
 		e->head.flags |= PROBE_CWD_CUT;
 	at += e->cwd_len;
@@ -387,6 +398,45 @@ int BPF_PROG(probe_on_exec, struct task_struct *p, pid_t old_pid, struct linux_b
 	count(c, PROBE_EXEC, bpf_ringbuf_output(&ring, e, size, wake()) != 0);
 	if (len != 0 && total > PROBE_ARGV_INLINE)
 		bpf_loop(PROBE_ARGV_PIECES, put_piece, &k, 0);
+	return 0;
+}
+
+/* ---- what was there before ---- */
+
+SEC("iter/task")
+int probe_on_seen(struct bpf_iter__task *context)
+{
+	struct task_struct *p = context->task;
+	__u32 zero = 0, whole, at = sizeof(struct probe_exec);
+	struct seen *s = bpf_map_lookup_elem(&seen, &zero);
+
+	if (p == 0 || s == 0 || p->pid != p->tgid || p->mm == 0 || p->mm->exe_file == 0)
+		return 0; /* a thread, one of the kernel's, or ending */
+	struct file *file = p->mm->exe_file;
+	struct probe_exec *e = (void *)s->record.bytes;
+	__builtin_memset(e, 0, sizeof *e);
+	fill_head(&e->head, 0, PROBE_SEEN, 0, p);
+	put_credentials(e, p);
+	put_file(e, file);
+	put_places(e, p);
+	BPF_CORE_READ_STR_INTO(&e->comm, p, comm);
+	BPF_CORE_READ_STR_INTO(&e->parent_comm, p->real_parent, comm);
+	e->exe_len = put_path(&file->f_path, &s->text, s->record.bytes + at, &whole);
+	if (!whole)
+		e->head.flags |= PROBE_EXE_CUT;
+	at += e->exe_len;
+	BOUND(at, 0xfff);
+	struct fs_struct *fs = p->fs;
+	if (fs != 0) {
+		e->cwd_len = put_path(&fs->pwd, &s->text, s->record.bytes + at, &whole);
+		if (!whole)
+			e->head.flags |= PROBE_CWD_CUT;
+		at += e->cwd_len;
+	}
+	BOUND(at, 0x1fff);
+	e->argv_total = p->mm->arg_end - p->mm->arg_start;
+	e->head.size = at;
+	bpf_seq_write(context->meta->seq, e, at);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #pragma GCC diagnostic ignored "-Wcast-qual"
 #include "agent/watchd/probe.skel.h"
 #pragma GCC diagnostic pop
+#include "base/buffer.h"
 #include "base/error.h"
 
 enum { PROGRAMS_MAX = 8, FDINFO_MAX = 2048, STOP_READING = -1 };
@@ -190,6 +191,54 @@ static uint64_t missed(int fdinfo)
 	text[n > 0 ? n : 0] = '\0';
 	at = strstr(text, "recursion_misses:");
 	return at != NULL ? strtoull(at + strlen("recursion_misses:"), NULL, 10) : 0;
+}
+
+static int read_snapshot(int fd, struct buffer *b)
+{
+	for (;;) {
+		int r = buffer_reserve(b, 65536);
+		if (r != 0)
+			return r;
+		ssize_t n = read(fd, b->data + b->len, b->size - b->len);
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return ITM_ESYS;
+		b->len += n > 0 ? (size_t)n : 0;
+	}
+}
+
+int probe_snapshot(struct probe *p, probe_event *event, void *context)
+{
+	struct buffer b;
+	int fd = bpf_iter_create(bpf_link__fd(p->object->links.probe_on_seen));
+
+	if (fd < 0)
+		return ITM_ESYS;
+	buffer_init(&b, PROBE_SNAPSHOT_MAX);
+	int r = read_snapshot(fd, &b);
+	close(fd);
+	bpf_link__destroy(p->object->links.probe_on_seen);
+	p->object->links.probe_on_seen = NULL;
+	for (size_t at = 0; b.len - at >= sizeof(struct probe_head); ) {
+		struct probe_head head; /* records stand at any byte */
+		memcpy(&head, b.data + at, sizeof head);
+		if (head.size < sizeof head || head.size > b.len - at)
+			break;
+		struct probe_head *record = malloc(head.size);
+		if (record == NULL) {
+			r = ITM_ENOMEM;
+			break;
+		}
+		memcpy(record, b.data + at, head.size);
+		bool more = event(context, record);
+		free(record);
+		if (!more)
+			break;
+		at += head.size;
+	}
+	buffer_free(&b);
+	return r;
 }
 
 /* Every number up to one that was seen, or that the kernel had given when it

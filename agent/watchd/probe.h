@@ -14,7 +14,7 @@
 
 #include "agent/watchd/probe_event.h"
 
-enum { PROBE_RING_DEFAULT = 8 << 20, PROBE_ERROR_SIZE = 200 };
+enum { PROBE_RING_DEFAULT = 8 << 20, PROBE_ERROR_SIZE = 200, PROBE_SNAPSHOT_MAX = 32 << 20 };
 
 struct probe_totals {
 	uint64_t made[PROBE_TYPES], dropped[PROBE_TYPES]; /* by the kernel's side */
@@ -35,6 +35,9 @@ int probe_fd(const struct probe *p);          /* to poll(2) on; look every 50 ms
 typedef bool probe_event(void *context, const struct probe_head *head);
 /* Hand out all that is there.  False: event wanted no more. */
 bool probe_read(struct probe *p, probe_event *event, void *context);
+/* Hand out a PROBE_SEEN for each process that is there, before rights are
+ * dropped, once.  0, ITM_ESYS, ITM_ENOMEM, ITM_ELIMIT (PROBE_SNAPSHOT_MAX). */
+int probe_snapshot(struct probe *p, probe_event *event, void *context);
 /* What is missing shows in the next call after two whole reads. */
 void probe_totals(struct probe *p, struct probe_totals *out);
 /* The map that ties a process (by pidfd) to a session; borrowed. */

@@ -21,6 +21,7 @@ enum probe_type {
 	PROBE_EXIT = 4,
 	PROBE_CONNECT = 5,       /* TCP, outbound */
 	PROBE_LISTEN = 6,
+	PROBE_SEEN = 7,          /* not in the ring: a process that was there before, as probe_exec without argv */
 	PROBE_TYPES = 8,
 };
 

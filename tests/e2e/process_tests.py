@@ -132,12 +132,17 @@ def test_a_connection_is_told():
     wait_for("the connection", 15, lambda: "connect 127.0.0.1:9" in one(tree(session, word), word)["sockets"])
 
 
-def counts():
-    """(made, received, dropped) of the newest record of the monitor."""
+def activities():
+    """All that the newest run of the monitor told."""
     stream = wait_for("the monitor's stream", 15, lambda: next(
         (s["session"] for s in listed(itm("sessions", "--all", "--json")) if s["mode"] == "processes"), None))
     lines = [json.loads(l) for l in itm("export", stream, "--format", "json", timeout=60).splitlines()]
-    found = [l["activity"] for l in lines if l.get("activity", {}).get("event") == "counts"]
+    return [l["activity"] for l in lines if "activity" in l]
+
+
+def counts():
+    """(made, received, dropped) of the newest record of the monitor."""
+    found = [a for a in activities() if a["event"] == "counts"]
     if not found:
         raise Failure("no count yet")
     return {"dropped": 0, **found[-1]}
@@ -169,6 +174,15 @@ def test_a_monitor_that_is_killed_comes_back_and_knows_the_sessions():
         time.sleep(2)
         terminal.command(f"/bin/true {word}; echo do''ne", "done")
         session = begun_since(before)
-        tree(session, word)
+        found = tree(session, word)
+        # Its shell was there before the new monitor, which tells it with its session.
+        shell = ancestors(one(found, word), found)[1]
+
+        def seen():
+            return [a for a in activities() if a["event"] == "seen"]
+        all_seen = wait_for("what was there before", 15, seen)
+        row = [a for a in all_seen if (a["pid"], a["start_ns"]) == (shell["pid"], shell["start_ns"])]
+        equal([a.get("session") for a in row], [session], f"the shell among {len(all_seen)}")
+        check(any(a["exe"].endswith("sshd") for a in all_seen), "processes without a session too")
         terminal.type("exit\r")
         terminal.end()

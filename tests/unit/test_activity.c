@@ -143,6 +143,7 @@ static const struct { enum probe_type type; uint32_t fixed; } shapes[] = {
 	{ PROBE_EXEC, sizeof(struct probe_exec) }, { PROBE_ARGV, sizeof(struct probe_argv) },
 	{ PROBE_FORK, sizeof(struct probe_fork) }, { PROBE_EXIT, sizeof(struct probe_exit) },
 	{ PROBE_CONNECT, sizeof(struct probe_socket) }, { PROBE_LISTEN, sizeof(struct probe_socket) },
+	{ PROBE_SEEN, sizeof(struct probe_exec) },
 };
 
 static void test_sizes_are_not_believed(void **state)

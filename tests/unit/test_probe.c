@@ -2,6 +2,7 @@
  * or counted as dropped, exactly, with a ring far too small; and whoever moves
  * the reader's position is found out. */
 #include <setjmp.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,8 @@
 #include <cmocka.h>
 
 #include "agent/watchd/probe.h"
+#include "agent/watchd/snapshot.h"
+#include "format/activity.h"
 
 enum { TINY_RING = 65536, EXECS = 20000, AT_ONCE = 8 };
 
@@ -169,11 +172,53 @@ static void test_a_moved_position_is_found(void **state)
 	probe_close(p);
 }
 
+static void test_what_was_there_before(void **state)
+{
+	char sleep_path[] = "/bin/sleep", seconds[] = "61.25";
+	char *argv[] = { sleep_path, seconds, NULL };
+	struct snapshot s;
+	struct activity_event e, own = { 0 }, other = { 0 };
+	const uint8_t *data;
+	size_t len;
+	bool told = false;
+	pid_t child;
+	struct probe *p = open_probe();
+
+	if (p == NULL)
+		skip();
+	assert_int_equal(posix_spawn(&child, sleep_path, NULL, NULL, argv, environ), 0);
+	snapshot_take(&s, p);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	probe_close(p);
+	assert_int_equal(s.left_out, 0);
+	while (snapshot_next(&s, &data, &len)) {
+		assert_int_equal(activity_decode(data, len, &e, NULL), 0);
+		assert_int_equal(e.kind, ACTIVITY_SEEN);
+		if (e.number[ACTIVITY_PID] == (uint64_t)getpid())
+			own = e;
+		if (e.number[ACTIVITY_PID] != (uint64_t)child)
+			continue;
+		other = e;
+		told = memmem(e.bytes[ACTIVITY_ARGUMENTS], e.number[ACTIVITY_ARGUMENTS], "61.25", 6) != NULL &&
+		       memmem(e.bytes[ACTIVITY_EXE], e.number[ACTIVITY_EXE], "/sleep", 6) != NULL;
+	}
+	/* In a pid namespace of its own the kernel's numbers are not ours. */
+	if (!s.own_numbers)
+		skip();
+	assert_true(told);
+	assert_true(own.number[ACTIVITY_START] > 0 && own.number[ACTIVITY_AGE_NS] > other.number[ACTIVITY_AGE_NS]);
+	assert_int_equal(other.number[ACTIVITY_PARENT], getpid());
+	assert_int_equal(other.number[ACTIVITY_PARENT_START], own.number[ACTIVITY_START]);
+	assert_null(s.events.data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_made_is_received_and_dropped),
 		cmocka_unit_test(test_a_moved_position_is_found),
+		cmocka_unit_test(test_what_was_there_before),
 	};
 	return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }

@@ -115,6 +115,28 @@ static void test_exec_twice_and_pieces(void **state)
 	processes_free(&p);
 }
 
+static void test_seen(void **state)
+{
+	struct activity_event e = { .kind = ACTIVITY_SEEN };
+	struct processes p;
+
+	processes_init(&p);
+	e.number[ACTIVITY_PID] = 10;
+	e.number[ACTIVITY_START] = 100;
+	e.number[ACTIVITY_AGE_NS] = 400;
+	activity_set_bytes(&e, ACTIVITY_EXE, "/bin/sh", 7);
+	assert_int_equal(processes_add(&p, &e, 1000), 0);
+	assert_int_equal(p.list[0].begin_wall_ns, 600);
+	assert_string_equal(p.list[0].exe, "/bin/sh");
+	/* The next monitor sees it too: what is known stays. */
+	activity_set_bytes(&e, ACTIVITY_EXE, "/bin/x", 6);
+	e.number[ACTIVITY_AGE_NS] = UINT64_MAX;
+	assert_int_equal(processes_add(&p, &e, 2000), 0);
+	assert_int_equal(p.list[0].begin_wall_ns, 600);
+	assert_string_equal(p.list[0].exe, "/bin/sh");
+	processes_free(&p);
+}
+
 static void test_sockets(void **state)
 {
 	static const uint8_t six[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
@@ -161,6 +183,7 @@ int main(void)
 		cmocka_unit_test(test_a_pid_used_again_is_another),
 		cmocka_unit_test(test_parents_nobody_told_of),
 		cmocka_unit_test(test_exec_twice_and_pieces),
+		cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_limit),
 	};
