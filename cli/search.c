@@ -241,7 +241,7 @@ static int refused(const char *query, int r, const struct fault *fault)
 static void remark(const struct search_options *o, const struct index_search *how, const struct results *out)
 {
 	if (how->unanswered)
-		say_error(program, "nothing is known of in:, exe:, argv: and alert: yet: they match nothing");
+		say_error(program, "in:, exe:, argv: and alert: match nothing: the index holds no keystrokes, programs (see itm tree) or alerts");
 	if (how->given_up > 0)
 		say_error(program, "on %llu lines the regular expression took too long: they were not searched",
 			  (unsigned long long)how->given_up);
