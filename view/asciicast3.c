@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "terminal/text.h"
+#include "view/commands.h"
 #include "view/mark.h"
 #include "view/shown.h"
 
@@ -17,6 +18,7 @@ struct asciicast3 {
 	struct head head;
 	struct shown shown;
 	struct buffer label;
+	struct commands commands;
 };
 
 static void *cast_open(bool raw)
@@ -28,6 +30,7 @@ static void *cast_open(bool raw)
 	head_init(&a->head);
 	shown_init(&a->shown, raw, true);
 	buffer_init(&a->label, LABEL_MAX);
+	commands_init(&a->commands);
 	return a;
 }
 
@@ -37,6 +40,7 @@ static void cast_close(void *state)
 
 	shown_free(&a->shown);
 	buffer_free(&a->label);
+	commands_free(&a->commands);
 	free(a);
 }
 
@@ -106,6 +110,16 @@ static int put_mark(struct asciicast3 *a, const struct source_event *event, stru
 	return r == ITM_ENOENT ? 0 : r;
 }
 
+static int put_commands(struct asciicast3 *a, uint64_t time_ms, int r, struct buffer *out)
+{
+	const uint8_t *text;
+	size_t at = 0, len;
+
+	while (r == 0 && commands_next(&a->commands, &at, &text, &len))
+		r = put_line(a, time_ms, "m", text, len, out);
+	return r;
+}
+
 /* As a shell says it: 128 and the signal's number. */
 static int put_exit(struct asciicast3 *a, const struct record_event *e, struct buffer *out)
 {
@@ -122,19 +136,12 @@ static int put_resize(struct asciicast3 *a, const struct record_event *e, struct
 	return r != 0 ? r : put_label(a, e->time_ms, "r", out);
 }
 
-static int cast_event(void *state, const struct source_event *event, struct buffer *out)
+static int put_event(struct asciicast3 *a, const struct source_event *event, struct buffer *out)
 {
-	struct asciicast3 *a = state;
 	const struct record_event *e = &event->event;
-	int r = 0;
+	int r;
 
-	if (e->kind == RECORD_ENV && !a->begun)
-		head_read(&a->head, e->data, e->len);
-	if (!a->begun)
-		r = put_head(a, event->wall_ns, out);
 	buffer_clear(&a->label);
-	if (r != 0)
-		return r;
 	switch (e->kind) {
 	case RECORD_OUT:
 	case RECORD_ERR:
@@ -147,10 +154,29 @@ static int cast_event(void *state, const struct source_event *event, struct buff
 	case RECORD_RESIZE:
 		return put_resize(a, e, out);
 	case RECORD_EXIT:
-		return put_exit(a, e, out);
+		/* Nothing stands behind the exit status. */
+		r = put_commands(a, e->time_ms, commands_finish(&a->commands), out);
+		return r != 0 ? r : put_exit(a, e, out);
 	default:
 		return put_mark(a, event, out);
 	}
+}
+
+static int cast_event(void *state, const struct source_event *event, struct buffer *out)
+{
+	struct asciicast3 *a = state;
+	const struct record_event *e = &event->event;
+	int r = 0;
+
+	if (e->kind == RECORD_ENV && !a->begun)
+		head_read(&a->head, e->data, e->len);
+	if (!a->begun)
+		r = put_head(a, event->wall_ns, out);
+	if (r == 0)
+		r = put_event(a, event, out);
+	if (r != 0 || e->kind == RECORD_EXIT)
+		return r;
+	return put_commands(a, e->time_ms, commands_take(&a->commands, &a->head, e), out);
 }
 
 /* A line that is a comment, and a marker for those who only play. */
@@ -172,8 +198,9 @@ static int cast_broken(void *state, const char *words, struct buffer *out)
 static int cast_end(void *state, struct buffer *out)
 {
 	struct asciicast3 *a = state;
+	int r = a->begun ? 0 : put_head(a, 0, out);
 
-	return a->begun ? 0 : put_head(a, 0, out);
+	return r != 0 ? r : put_commands(a, a->last_ms, commands_finish(&a->commands), out);
 }
 
 const struct sink asciicast3_sink = {

@@ -14,6 +14,7 @@
 #include "format/seal.h"
 #include "terminal/text.h"
 #include "terminal/vt.h"
+#include "view/commands.h"
 #include "view/head.h"
 #include "view/mark.h"
 #include "view/page_parts.h"
@@ -36,6 +37,7 @@ struct page {
 	unsigned x, y;
 	bool visible;
 	struct buffer line, words;
+	struct commands commands;
 };
 
 static void *page_open(bool raw)
@@ -47,6 +49,7 @@ static void *page_open(bool raw)
 	head_init(&p->head);
 	buffer_init(&p->line, LINE_MAX);
 	buffer_init(&p->words, WORDS_MAX);
+	commands_init(&p->commands);
 	p->vt = vt_new(p->head.columns, p->head.rows);
 	if (p->vt != NULL)
 		return p;
@@ -62,6 +65,7 @@ static void page_close(void *state)
 	free(p->drawn);
 	buffer_free(&p->line);
 	buffer_free(&p->words);
+	commands_free(&p->commands);
 	free(p);
 }
 
@@ -394,6 +398,20 @@ static int put_event(struct page *p, const struct source_event *event, struct bu
 	return 0;
 }
 
+static int put_commands(struct page *p, uint64_t time_ms, int r, struct buffer *out)
+{
+	const uint8_t *text;
+	size_t at = 0, len;
+
+	while (r == 0 && commands_next(&p->commands, &at, &text, &len)) {
+		buffer_clear(&p->words);
+		r = buffer_put(&p->words, text, len);
+		if (r == 0)
+			r = put_words(p, time_ms, "mark", out);
+	}
+	return r;
+}
+
 static int page_event(void *state, const struct source_event *event, struct buffer *out)
 {
 	struct page *p = state;
@@ -410,7 +428,9 @@ static int page_event(void *state, const struct source_event *event, struct buff
 	if (r == 0 && (e->time_ms >= p->dirty_ms + PAGE_STEP_MS || (e->kind != RECORD_OUT && e->kind != RECORD_ERR)))
 		r = put_screen(p, out);
 	p->last_ms = e->time_ms > p->last_ms ? e->time_ms : p->last_ms;
-	return r != 0 ? r : put_event(p, event, out);
+	if (r == 0)
+		r = put_event(p, event, out);
+	return r != 0 ? r : put_commands(p, e->time_ms, commands_take(&p->commands, &p->head, e), out);
 }
 
 static int page_broken(void *state, const char *words, struct buffer *out)
@@ -436,6 +456,8 @@ static int page_end(void *state, struct buffer *out)
 
 	if (r == 0)
 		r = put_screen(p, out);
+	if (r == 0)
+		r = put_commands(p, p->last_ms, commands_finish(&p->commands), out);
 	begin(p, &j, p->last_ms, "end");
 	json_null(&j);
 	if (r == 0)
