@@ -89,7 +89,7 @@ static int add_json(struct results *out, const struct index_hit *hit, const char
 	json_key(&j, "kind");
 	json_text(&j, kinds[hit->kind]);
 	if (hit->has_exit) {
-		json_key(&j, "exit_status");
+		json_key(&j, "command_exit_status");
 		json_uint(&j, hit->exit_status);
 	}
 	json_key(&j, "matches");
