@@ -74,3 +74,20 @@ def test_a_bundle_is_evidence_for_a_stranger():
         f.seek(-1, os.SEEK_CUR)
         f.write(bytes([byte ^ 1]))
     equal(verified(path, *keys)[0], 16, "verdict of a damaged bundle")
+
+
+def test_an_import_is_in_the_log_and_never_in_the_store():
+    word, path, into = "importcanary4712", f"{LAB}/foreign.cast", f"{LAB}/imports"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('{"version":2,"width":80,"height":24,"timestamp":1795473231}\n[0.1,"o","' + word + '\\r\\n"]\n')
+    session = itm("import", "-o", into, "--reason", "case 4713", path).split()[0]
+    told = acts()
+    check("verb import" in told and session in told and "case 4713" in told and "detail sha256 " in told, f"not in the log: {told!r}")
+    check(word in itm("export", "--spool", into, "-f", "text", session), "it does not show what was recorded")
+    code, words = verified(into)
+    equal(code, 11, f"verdict of an import: {words}")
+    check(session not in itm("sessions", "--all", "--json"), "the import stands among the server's sessions")
+    with open(path, "a", encoding="utf-8") as f:
+        f.write("broken\n")
+    itm("import", "-o", into + "2", path, status=65)
+    equal(acts().count("verb import"), 1, "a refused import in the log")
