@@ -23,6 +23,7 @@ static const struct config_key agent_keys[] = {
 	LIST(settings_agent, pipe_metadata),
 	TEXT(settings_agent, server),
 	TEXT(settings_agent, spool),
+	{ "spool_segment", CONFIG_SIZE, offsetof(struct settings_agent, spool_segment), 0, 64 << 10, 64 << 20, NULL },
 	{ "spool_keep", CONFIG_SIZE, offsetof(struct settings_agent, spool_keep), 0, 0, 1ULL << 40, NULL },
 	TEXT(settings_agent, nss_users),
 	TEXT(settings_agent, run),
@@ -78,6 +79,7 @@ static const struct settings_agent agent_defaults = {
 	.officer_key = PATHS_OFFICER,
 	.block_interval_ms = 5000,
 	.heartbeat_ms = 30000,
+	.spool_segment = 16 << 20,
 	.spool_keep = 64 << 20,
 };
 

@@ -29,7 +29,7 @@ struct spool {
 	struct buffer queue;       /* since the last success of sync */
 	size_t queue_written;      /* of it, in the current segment */
 	struct buffer torn;        /* units for the start of the next segment */
-	uint64_t bytes;
+	uint64_t bytes, segment_size;
 	bool given_up;             /* the current segment's fdatasync failed */
 };
 
@@ -115,7 +115,8 @@ struct spool *spool_open(const char *dir, const struct id *host, int *error)
 	int r = ITM_ENOMEM;
 	if (s == NULL)
 		goto fail;
-	*s = (struct spool){ .dir = -1, .lock = -1, .fd = -1, .host = *host, .calls = &system_calls };
+	*s = (struct spool){ .dir = -1, .lock = -1, .fd = -1, .host = *host, .calls = &system_calls,
+			     .segment_size = SPOOL_SEGMENT_SIZE };
 	buffer_init(&s->queue, SPOOL_QUEUE_MAX);
 	buffer_init(&s->torn, (size_t)TORN_NOTES_MAX * (UNIT_HEADER_SIZE + SPOOL_TORN_SIZE));
 	r = ITM_ESYS;
@@ -220,9 +221,14 @@ int spool_begin(struct spool *s)
 	return 0;
 }
 
+void spool_set_segment_size(struct spool *s, uint64_t bytes)
+{
+	s->segment_size = bytes != 0 ? bytes : SPOOL_SEGMENT_SIZE;
+}
+
 bool spool_full(const struct spool *s)
 {
-	return s->written + s->queue.len >= SPOOL_SEGMENT_SIZE;
+	return s->written + s->queue.len >= s->segment_size;
 }
 
 int spool_append(struct spool *s, uint8_t unit_type, uint8_t version, const void *payload, size_t len)

@@ -23,7 +23,7 @@
 #include "format/unit.h"
 
 enum {
-	SPOOL_SEGMENT_SIZE = 16 << 20, /* bytes after which a segment counts as full */
+	SPOOL_SEGMENT_SIZE = 16 << 20, /* bytes after which a segment counts as full, unless told otherwise */
 	SPOOL_QUEUE_MAX = 8 << 20,     /* bytes not yet durable */
 	SPOOL_TORN_SIZE = 24,          /* payload of UNIT_TORN */
 };
@@ -45,7 +45,9 @@ int spool_torn(struct spool *s, uint64_t segment, uint64_t offset, uint64_t len)
 /* Begin the next segment; the notes about torn bytes come first in it. 0 or
  * ITM_ESYS (call again later). */
 int spool_begin(struct spool *s);
-/* The current segment holds more than SPOOL_SEGMENT_SIZE. */
+/* The current segment holds more than SPOOL_SEGMENT_SIZE, or than was set (0 =
+ * SPOOL_SEGMENT_SIZE). */
+void spool_set_segment_size(struct spool *s, uint64_t bytes);
 bool spool_full(const struct spool *s);
 
 /* Put one unit into the queue.  The queue keeps it until it is durable,

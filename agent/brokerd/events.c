@@ -252,6 +252,16 @@ int events_tick(struct events *e, int64_t now_ms)
 	return earlier(wait, hoststream_tick(&e->stream));
 }
 
+void events_log(struct events *e, const char *refused)
+{
+	struct buffer b;
+	if (e == NULL)
+		return;
+	begin(&b, refused[0] != '\0' ? "log-refused" : "log-resumed");
+	put_text(&b, "reason", refused[0] != '\0' ? refused : "the server's log goes on from what was seen of it");
+	tell(e, &b);
+}
+
 /* ---- logins ---- */
 
 void events_login_opened(struct events *e, const struct login *l)

@@ -5,7 +5,7 @@
  *
  * Words of `event`, never reused:
  *   agent-started agent-stopped sealer-restarted policy-changed events-lost
- *   keylist-accepted keylist-refused
+ *   keylist-accepted keylist-refused log-refused log-resumed
  *   login-opened login-closed login-refused login-unrecorded forward-only
  *   session-started session-ended session-refused session-unrecorded
  *   session-direct recorder-lost stub-refused
@@ -49,6 +49,9 @@ void events_renewed(struct events *e);
 /* ms until there is something to do, -1 = nothing. */
 int events_tick(struct events *e, int64_t now_ms);
 void events_stop(struct events *e);
+
+/* The server's log: refused, and why; "" = it goes on again. */
+void events_log(struct events *e, const char *refused);
 
 struct login;
 void events_login_opened(struct events *e, const struct login *l);

@@ -16,6 +16,7 @@
 #include "agent/brokerd/absence.h"
 #include "agent/brokerd/events.h"
 #include "agent/brokerd/login.h"
+#include "agent/brokerd/logwatch.h"
 #include "agent/brokerd/request.h"
 #include "agent/brokerd/scope.h"
 #include "agent/brokerd/session.h"
@@ -39,6 +40,7 @@ struct broker {
 	struct request_table requests;
 	struct events events;
 	struct absence absence;
+	struct logwatch logwatch;
 	struct monitor monitor;
 	struct status status;
 	struct loop_watch signals;
@@ -210,6 +212,7 @@ static int start(struct broker *b, const struct options *o)
 	}
 	status_init(&b->status, run);
 	events_start(&b->events);
+	logwatch_init(&b->logwatch, &b->events, run);
 	absence_open(&b->absence, &b->events, o->missed);
 	control_ready(&b->control);
 	return EX_OK;
@@ -230,6 +233,7 @@ static int run_loop(struct broker *b)
 		b->sessions.recorder_uid = b->scope.recorder_uid;
 		wait = earlier(wait, events_tick(&b->events, now));
 		wait = earlier(wait, absence_tick(&b->absence, now));
+		wait = earlier(wait, logwatch_tick(&b->logwatch, now));
 		wait = earlier(wait, status_tick(&b->status, &b->requests, now));
 		if (loop_wait(&b->loop, wait) != 0) {
 			log_error("epoll: %s", strerror(errno));

@@ -55,6 +55,7 @@ static int acquire(const struct settings_agent *settings, struct sealer_config *
 		log_error("%s: no log key: %s", settings->log_key, error_text(r));
 	out->spool = settings->spool;
 	out->block_interval_ms = (int64_t)settings->block_interval_ms;
+	out->spool_segment = settings->spool_segment;
 	out->spool_keep = settings->spool_keep;
 	out->heartbeat_ms = (int64_t)settings->heartbeat_ms;
 	return 0;

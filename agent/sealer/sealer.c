@@ -267,6 +267,7 @@ struct sealer *sealer_open(const struct sealer_config *config, const struct id *
 	if (s->spool == NULL)
 		goto fail;
 	spool_use_calls(s->spool, config->calls);
+	spool_set_segment_size(s->spool, config->spool_segment);
 	s->last_block_ms = s->clock->now_ms();
 	r = restore_run(s, live, live_count);
 	if (r == 0)

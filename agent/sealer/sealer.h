@@ -28,6 +28,7 @@ struct sealer_config {
 	bool has_log_key;
 	uint8_t log_key[SIGN_PUBLIC_SIZE];
 	int64_t block_interval_ms, heartbeat_ms;
+	uint64_t spool_segment;       /* bytes of a segment; 0 = the default */
 	uint64_t spool_keep;          /* bytes of the newest segments that are never trimmed */
 	void *slot;                   /* mapped, borrowed (slot.h) */
 	const struct sealer_clock *clock;       /* NULL = the system's */

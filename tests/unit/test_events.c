@@ -18,6 +18,8 @@
 #include "agent/brokerd/absence.h"
 #include "agent/brokerd/events.h"
 #include "agent/brokerd/login.h"
+#include "agent/brokerd/logwatch.h"
+#include "base/atomicfile.h"
 #include "base/error.h"
 #include "base/fdpass.h"
 #include "format/frame.h"
@@ -227,6 +229,45 @@ static void test_bounded(void **state)
 	assert_true(has(f, "reason=heard\n"));
 }
 
+static void sealer_says(const struct fixture *f, const char *status)
+{
+	char path[96];
+	snprintf(path, sizeof path, "%s/sealer", f->dir);
+	assert_int_equal(atomicfile_mkdir(path, 0700), 0);
+	snprintf(path, sizeof path, "%s/sealer/status", f->dir);
+	assert_int_equal(atomicfile_publish(path, status, strlen(status), 0600), 0);
+}
+
+/* What the sealer refuses is told once, with its reason, and when it ends. */
+static void test_log_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct logwatch w;
+	char path[96];
+	events_start(&f->events);
+	connect_sealer(f);
+	logwatch_init(&w, &f->events, f->dir);
+	int64_t now = 0;
+	static const char *const statuses[] = {
+		NULL, "pid=1\n", "log_refused=\n", "pid=1\nlog_refused=it went back\n", "log_refused=it went back\n",
+		"\xff garbage", "log_refused=\n", "log_refused=\n",
+	};
+	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++, now += 60000) {
+		if (statuses[i] != NULL)
+			sealer_says(f, statuses[i]);
+		assert_true(logwatch_tick(&w, now) > 0);
+	}
+	recording_flush(&f->events.stream.recording);
+	read_frames(f);
+	assert_int_equal(f->count, 3);
+	assert_non_null(strstr(f->seen[1], "event=log-refused\nreason=it went back\n"));
+	assert_non_null(strstr(f->seen[2], "event=log-resumed\n"));
+	snprintf(path, sizeof path, "%s/sealer/status", f->dir);
+	unlink(path);
+	snprintf(path, sizeof path, "%s/sealer", f->dir);
+	rmdir(path);
+}
+
 /* The sealer gives the stream up: another begins, says so, and declares what
  * the one before had not made durable. */
 static void test_stream_lost(void **state)
@@ -433,6 +474,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_after_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_login_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed_folder, setup, teardown),

@@ -1,0 +1,174 @@
+"""The central log seen from outside: the witness cosigns it, a host refuses a
+server that was rolled back, and a spool gives up what the log has."""
+import contextlib
+import glob
+import json
+import os
+import shutil
+
+import lab
+from lab import (DAEMONS, INDEX, LAB, SPOOL, STORE, NewSessions, check, equal, itm, listed, login, run, transcript,
+                 verify, wait_for)
+
+KEYS = "/etc/itm/keys"
+
+
+def record(word, user="alice", more=""):
+    with NewSessions(user) as new, login(user) as terminal:
+        terminal.command(f"echo {word[:4]}''{word[4:]}", word)
+        if more:
+            terminal.command(more, "did more", 60)
+        terminal.type("exit\r")
+        terminal.end()
+    return new.wait(1, 30)[0]["session"]
+
+
+def anchored(session):
+    wait_for("the session in the log", 30, lambda: verify(session)[0] == 0, 0.3)
+
+
+def witness(*arguments):
+    done = run(["itm", "witness", *arguments, "--json"])
+    said = done.stdout.decode().strip()
+    return done.returncode, json.loads(said)["outcome"] if said.startswith("{") else done.stderr.decode()
+
+
+def demanded(what, key, *more):
+    done = run(["itm", "verify", "--witness", key, *more, what])
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
+def told():
+    """Words of the log's events in the host's own spool."""
+    return [e["event"] for e in listed(itm("events", "--json", "--limit", "10000", "--spool", SPOOL)) if e["event"].startswith("log-")]
+
+
+def test_a_witness_cosigns_what_goes_on_and_nothing_else():
+    home, copy = f"{LAB}/witness", f"{LAB}/copy"
+    key, log = f"{home}/witness.public", f"{STORE}/log"
+    session = record("witness4711")
+    anchored(session)
+    equal(witness("once", "--dir", home)[0], 78, "a witness that was not made")
+    made = itm("witness", "init", "--dir", home, "--name", "witness.lab", "--log-key", f"{KEYS}/log.public")
+    check(made.startswith("witness.lab+"), made)
+    code, words = demanded(session, key)
+    check(code == 14 and "witness.lab" in words, f"before it cosigned: exit {code}: {words}")
+    equal(witness("once", "--dir", home), (0, "cosigned"), "first look")
+    code, words = demanded(session, key, "--explain")
+    equal(code, 0, f"after it cosigned: {words}")
+    check("witness witness.lab saw the log" in words, words)
+    bundle = f"{LAB}/witnessed.tar"
+    itm("export", session, "--format", "bundle", "--output", bundle)
+    identity = ["--identity", f"{KEYS}/identity.public"] if os.path.exists(f"{KEYS}/identity.public") else []
+    code, words = demanded(bundle, key, "--log-key", f"{KEYS}/log.public", *identity)
+    check("cosigned nothing" not in words and code in (0, 14), f"bundle: exit {code}: {words}")
+    # What the log grows by is cosigned too; an old copy is not.
+    shutil.copytree(log, copy)
+    anchored(record("witness4712"))
+    equal(witness("once", "--dir", home), (0, "cosigned"), "second look")
+    equal(witness("once", "--dir", home, "--from", copy), (17, "went-back"), "an old copy")
+    check(demanded(session, key)[0] == 0, "after growth")
+    # ingestd attaches it while the checkpoint is the same.
+    def attached():
+        witness("once", "--dir", home)
+        with open(f"{log}/checkpoint", encoding="utf-8") as f:
+            return "witness.lab" in f.read()
+    wait_for("the cosignature at the checkpoint", 30, attached, 0.5)
+    with open(f"{copy}/checkpoint", "r+b") as f:
+        damaged = bytearray(f.read())
+        damaged[-8] ^= 1
+        f.seek(0)
+        f.write(damaged)
+    equal(witness("once", "--dir", home, "--from", copy)[0], 16, "another signature")
+    itm("witness", "init", "--dir", f"{home}2", "--name", "other.lab", "--log-key", f"{KEYS}/log.public")
+    code, words = demanded(session, f"{home}2/witness.public")
+    equal(code, 14, f"another witness: {words}")
+    os.unlink(f"{home}/last")
+    code, words = witness("once", "--dir", home)
+    check(code == 78 and "nothing can be cosigned" in words, f"without its past: exit {code}: {words}")
+
+
+test_a_witness_cosigns_what_goes_on_and_nothing_else.limit_s = 150
+
+
+@contextlib.contextmanager
+def server_stopped():
+    DAEMONS.stop("itm-server")
+    try:
+        yield
+    finally:
+        DAEMONS.start("itm-server")
+        DAEMONS.ready()
+
+
+def swap(here, aside, there):
+    """The store and index at `here` go aside, those at `there` take the place."""
+    for folder in (STORE, INDEX):
+        os.rename(folder + here, folder + aside)
+        os.rename(folder + there, folder + here)
+
+
+def test_a_rolled_back_server_is_noticed_by_the_host_and_the_witness():
+    home = f"{LAB}/witness-rolled"
+    itm("witness", "init", "--dir", home, "--name", "witness.lab", "--log-key", f"{KEYS}/log.public")
+    anchored(record("rolled4711"))
+    with server_stopped():
+        for folder in (STORE, INDEX):
+            run(["cp", "-a", folder, f"{folder}.old"])
+    lost = record("rolled4712")
+    anchored(lost)
+    equal(witness("once", "--dir", home), (0, "cosigned"), "the true log")
+    check("log-refused" not in told(), "told before anything happened")
+    with server_stopped():
+        swap("", ".true", ".old")
+    # The host's word, in its own signed record, whatever the server shows.
+    wait_for("the host tells it", 60, lambda: "log-refused" in told(), 0.5)
+    status = itm("status", "--json", status=None)
+    check("went back" in status or "forked" in status, f"status: {status}")
+    code, outcome = witness("once", "--dir", home)
+    check((code, outcome) in ((17, "went-back"), (15, "forked")), f"the witness: {code} {outcome}")
+    during = record("rolled4713")
+    wait_for("the session in the spool", 20, lambda: run(["itm", "verify", f"{SPOOL}:{during}"]).returncode in (0, 10, 11), 0.3)
+    with server_stopped():
+        swap("", ".false", ".true")
+    wait_for("the host tells that it goes on", 60, lambda: "log-resumed" in told(), 0.5)
+    anchored(lost)
+    anchored(during)
+    check(verify(SPOOL)[0] in (0, 10, 11), f"the spool: {verify(SPOOL)}")
+    equal(witness("once", "--dir", home), (0, "cosigned"), "the true log again")
+    for folder in (STORE, INDEX):
+        shutil.rmtree(f"{folder}.false")
+
+
+test_a_rolled_back_server_is_noticed_by_the_host_and_the_witness.limit_s = 300
+
+
+def test_a_spool_gives_up_what_the_log_has():
+    path = "/etc/itm/agent.conf.d/trim.conf"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as f:
+        f.write("spool_segment = 64K\nspool_keep = 64K\n")
+    sealer = lab.pids("itm-sealer")
+    DAEMONS.stop("itm-agentd")
+    try:
+        DAEMONS.start("itm-agentd")
+        DAEMONS.ready()
+        first = min(glob.glob(f"{SPOOL}/seg-*.itm"))
+        noise = "head -c 300000 /dev/urandom | base64 -w 76; echo did''' more'"
+        sessions = [record(f"trim471{i}", more=noise) for i in range(2)]
+        for session in sessions:
+            anchored(session)
+        wait_for("old segments are removed", 60, lambda: not os.path.exists(first), 0.5)
+        equal(verify(SPOOL)[0] in (0, 10, 11, 14), True, f"the spool's verdict: {verify(SPOOL)}")
+        after = record("trim4719")
+        anchored(after)
+        check("trim4710" in transcript(sessions[0]), "what left the spool is not on the server")
+    finally:
+        os.unlink(path)
+        DAEMONS.stop("itm-agentd")
+        DAEMONS.start("itm-agentd")
+        DAEMONS.ready()
+    check(sealer != lab.pids("itm-sealer"), "the sealer was not restarted")
+
+
+test_a_spool_gives_up_what_the_log_has.limit_s = 300
