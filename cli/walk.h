@@ -75,11 +75,11 @@ void walk_flaw(struct walk *w, const char *path, uint64_t offset, const char *re
 /* Nobody we trust vouches for the keys in use: UNATTESTED at best. */
 void walk_doubt(struct walk *w, const char *reason);
 
-/* The central log below a store, after its segments (walklog.c): nothing
+/* The central log below a store, after its segments (walk_log.c): nothing
  * without a trusted log key. */
 int walk_log(struct walk *w, const char *store);
 
-/* For walklog.c: the verifier of a host, NULL out of memory. */
+/* For walk_log.c: the verifier of a host, NULL out of memory. */
 struct walk_host *walk_host(struct walk *w, const struct id *id);
 
 /* Close all verifiers and return the worst verdict. */

@@ -12,7 +12,7 @@
 #include "store/cosigned.h"
 #include "store/tile.h"
 
-struct walklog {
+struct walk_log {
 	struct walk *walk;
 	struct merkle_edge edge;
 	struct checkpoint cosigned;      /* by the trusted witness; size 0: none */
@@ -22,7 +22,7 @@ struct walklog {
 
 static int hash_leaf(void *context, uint64_t index, const uint8_t *data, size_t len)
 {
-	struct walklog *l = context;
+	struct walk_log *l = context;
 	uint8_t leaf[HASH_SIZE];
 
 	(void)index;
@@ -35,7 +35,7 @@ static int hash_leaf(void *context, uint64_t index, const uint8_t *data, size_t 
 
 static int give_leaf(void *context, uint64_t index, const uint8_t *data, size_t len)
 {
-	struct walklog *l = context;
+	struct walk_log *l = context;
 	struct walk *w = l->walk;
 	struct receipt_record record;
 	struct walk_host *h;
@@ -56,7 +56,7 @@ static int give_leaf(void *context, uint64_t index, const uint8_t *data, size_t 
 
 /* What the witness left beside the log.  Nothing is said of it where it is not
  * there: the verifiers find that nothing is covered. */
-static int load_cosigned(struct walklog *l, const char *dir)
+static int load_cosigned(struct walk_log *l, const char *dir)
 {
 	char folder[4096], path[COSIGNED_PATH_SIZE];
 	const struct verify_trust *trust = &l->walk->trust;
@@ -85,7 +85,7 @@ static int load_cosigned(struct walklog *l, const char *dir)
 }
 
 /* The log against what the witness saw of it. */
-static void check_cosigned(struct walklog *l, const struct checkpoint *c)
+static void check_cosigned(struct walk_log *l, const struct checkpoint *c)
 {
 	const char *wrong = NULL;
 
@@ -103,7 +103,7 @@ static void check_cosigned(struct walklog *l, const struct checkpoint *c)
 	l->cosigned.size = 0;
 }
 
-static int check_log(struct walklog *l, struct tile_log *tiles, const struct checkpoint *c)
+static int check_log(struct walk_log *l, struct tile_log *tiles, const struct checkpoint *c)
 {
 	uint8_t root[HASH_SIZE];
 	int r;
@@ -123,7 +123,7 @@ static int check_log(struct walklog *l, struct tile_log *tiles, const struct che
 
 int walk_log(struct walk *w, const char *store)
 {
-	struct walklog l = { .walk = w };
+	struct walk_log l = { .walk = w };
 	struct tile_log tiles;
 	struct checkpoint c;
 	struct buffer note;
