@@ -22,8 +22,8 @@
 #include "format/meta.h"
 
 enum {
-	WAIT_MS = 900,           /* of the 1 s that pam_itm and the stub wait each, so that our word comes first */
-	LEAST_MS = 500,          /* from the question on, however late it came; the stub waits 600 then */
+	WAIT_MS = 900,           /* of the 1 s that pam_itm and a greeted stub wait, so that our word comes first */
+	LEAST_MS = 500,          /* from the question on, however late it came */
 	TOTAL_MAX = 1024,        /* connections at once */
 	UID_MAX = 64,            /* of one uid; a trial with 129 idle ones delayed a login by 7 s */
 	UID_LOGINS_MAX = 128,    /* of one uid with those of announced logins */

@@ -13,10 +13,12 @@
 #include "local/users.h"
 
 enum {
-	LEAST_WAIT_MS = 600, /* for the answer of a broker that was slow to greet us; it keeps 500 for it */
 	TRIES_MAX = 3,       /* connections that a living broker may close on us */
 	PAUSE_MS = 50,       /* between them */
 };
+/* A living broker greets at once, unless its queue is long; its time for the
+ * answer begins after that.  Both for all tries together. */
+struct waits { struct patience greeting, answer; };
 enum { PACKET_MAX = 64 * 1024, ANSWER_MAX = 4096, TURNED_AWAY = 1 };
 
 /* Why there is no answer: nobody gives one, or it is on our side.  The user
@@ -119,8 +121,6 @@ static int receive_answer(int sock, struct patience *patience, struct answer *ou
 	uint8_t data[ANSWER_MAX];
 	size_t count = ASK_FDS_MAX;
 
-	if (patience->left_ms < LEAST_WAIT_MS)
-		patience->left_ms = LEAST_WAIT_MS;
 	int r = patience_wait(patience, sock);
 	if (r != 0)
 		return r;
@@ -151,10 +151,10 @@ static int reach(const char *broker, enum silence *why)
 
 /* One connection.  0: answered.  ITM_ECLOSED: worth another.  *why: what it
  * means when there is no other. */
-static int converse(int sock, const struct terminal *t, int argc, char **argv, struct patience *patience,
+static int converse(int sock, const struct terminal *t, int argc, char **argv, struct waits *waits,
 		    struct answer *out, enum silence *why)
 {
-	int r = knock(sock, patience, out);
+	int r = knock(sock, &waits->greeting, out);
 
 	if (r != 0) {
 		*why = r == ITM_ESYS || r == ITM_ENOMEM ? OURS : ABSENT;
@@ -165,7 +165,7 @@ static int converse(int sock, const struct terminal *t, int argc, char **argv, s
 		*why = OURS;
 		return sent;
 	}
-	r = receive_answer(sock, patience, out);
+	r = receive_answer(sock, &waits->answer, out);
 	/* It greeted us and did not wait for the question: we were too late. */
 	*why = sent != 0 || r == ITM_ESYS || r == ITM_ENOMEM || r == ITM_ELIMIT ? OURS : ABSENT;
 	return r;
@@ -175,7 +175,7 @@ static int converse(int sock, const struct terminal *t, int argc, char **argv, s
 static int ask(const char *broker, const struct terminal *t, int argc, char **argv, struct answer *out,
 	       enum silence *why)
 {
-	struct patience patience = { ASK_TIMEOUT_MS };
+	struct waits waits = { { ASK_TIMEOUT_MS }, { ASK_TIMEOUT_MS } };
 	bool hindrance = false;
 	int r = ITM_ECLOSED;
 
@@ -185,7 +185,7 @@ static int ask(const char *broker, const struct terminal *t, int argc, char **ar
 		*out = (struct answer){ .sock = reach(broker, why) };
 		if (out->sock < 0)
 			return out->sock;
-		r = converse(out->sock, t, argc, argv, &patience, out, why);
+		r = converse(out->sock, t, argc, argv, &waits, out, why);
 		hindrance |= r != 0 && *why == OURS;
 		if (r != 0)
 			close(out->sock);

@@ -12,7 +12,7 @@
 
 enum {
 	ASK_FDS_MAX = 3,
-	ASK_TIMEOUT_MS = 1000, /* half of the 2 s a login may wait for us; the other half is pam_itm's */
+	ASK_TIMEOUT_MS = 1000, /* to be greeted; half of the 2 s a login may wait for nobody, the other is pam_itm's */
 };
 
 struct answer {

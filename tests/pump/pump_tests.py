@@ -754,7 +754,7 @@ def test_closed_connection_is_tried_again():
         equal((r.data("out"), s.shown), (b"again x\r\n", b"again x\r\n"), "recorded and shown")
     for failure, status in (("strict", 126), ("best-effort", 0), ("break-glass", 0)):
         got, shown = said_alone(failure, "--hang-up", "100")
-        equal((got, b"inside\r\n" in shown), (status, status == 0), f"{failure}, closed for ever: {shown!r}")
+        equal((got, b"inside" in shown), (status, status == 0), f"{failure}, closed for ever: {shown!r}")
     return None
 
 
@@ -764,7 +764,7 @@ def test_turned_away_before_the_question():
     for _ in range(10):
         equal(said_alone("best-effort", "--turn-away", "itm: too many"), (126, b"itm: too many\r\n"), "best-effort")
     got, shown = said_alone("break-glass", "--turn-away", "itm: too many")
-    equal((got, b"inside\r\n" in shown), (0, True), f"break-glass: {shown!r}")
+    equal((got, b"inside" in shown), (0, True), f"break-glass: {shown!r}")
     return None
 
 
@@ -773,7 +773,7 @@ def test_no_room_for_the_answer():
         return "SKIP the users file must be root's"
     for failure, status in (("strict", 126), ("best-effort", 126), ("break-glass", 0)):
         got, shown = said_alone(failure, "--hang-up", "0", before="ulimit -n 4; ")
-        equal((got, b"inside\r\n" in shown), (status, status == 0), f"{failure}: {shown!r}")
+        equal((got, b"inside" in shown), (status, status == 0), f"{failure}: {shown!r}")
     return None
 
 
