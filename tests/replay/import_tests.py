@@ -143,6 +143,12 @@ def test_our_own_exports_come_back(folder):
         check("".join(e["data"] for e in again if e["kind"] == "out") == out, f"{form}: other output")
 
 
+def test_an_import_is_not_told_to_go_on(folder):
+    into, session, _ = imported(folder, "asciicast", sample(folder))
+    done = subprocess.run([ITM, "export", "-f", "text", "--spool", into, session], capture_output=True, timeout=30)
+    check(done.returncode == 0 and done.stderr == b"", f"{done.stderr!r}")
+
+
 def sample(folder):
     path = folder + "/sample.cast"
     with open(path, "w", encoding="utf-8") as f:
