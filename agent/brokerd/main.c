@@ -188,7 +188,7 @@ static int start(struct broker *b, const struct options *o)
 	login_init(&b->logins, &b->loop, &b->control);
 	session_init(&b->sessions, &b->loop, &b->control);
 	b->sessions.recorder_uid = b->scope.recorder_uid;
-	monitor_init(&b->monitor, &b->loop, &b->control);
+	monitor_init(&b->monitor, &b->loop, &b->control, &b->sessions);
 	request_init(&b->requests);
 	b->requests.monitor = &b->monitor;
 	b->requests.loop = &b->loop;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,11 +12,13 @@
 #include "base/log.h"
 #include "local/monitor_line.h"
 
+enum { LATE_MAX = 512 }; /* processes of one session, tied late */
+
 static const char map_key[] = "monitor-map";
 
-void monitor_init(struct monitor *m, struct loop *loop, struct control *control)
+void monitor_init(struct monitor *m, struct loop *loop, struct control *control, const struct session_table *sessions)
 {
-	*m = (struct monitor){ .loop = loop, .control = control, .line = { .fd = -1 }, .map = -1 };
+	*m = (struct monitor){ .loop = loop, .control = control, .sessions = sessions, .line = { .fd = -1 }, .map = -1 };
 }
 
 static void close_line(struct monitor *m)
@@ -27,11 +30,62 @@ static void close_line(struct monitor *m)
 	control_remove(m->control, MONITOR_LINE);
 }
 
+/* 0, or errno. */
+static int tie(const struct monitor *m, int pidfd, const struct id *stream, uint64_t flags)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof a);
+	a.map_fd = (uint32_t)m->map;
+	a.key = (uint64_t)(uintptr_t)&pidfd;
+	a.value = (uint64_t)(uintptr_t)stream->bytes;
+	a.flags = flags;
+	return syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &a, sizeof a) == 0 ? 0 : errno;
+}
+
+/* The children of pid's first thread, appended to list; proc(5), needs
+ * CONFIG_PROC_CHILDREN. */
+static size_t add_children(pid_t pid, pid_t *list, size_t count)
+{
+	char path[64];
+	long child;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f != NULL && count < LATE_MAX && fscanf(f, "%ld", &child) == 1)
+		list[count++] = (pid_t)child;
+	if (f != NULL)
+		fclose(f);
+	return count;
+}
+
+/* What began before there was a map.  A process is tied before its children
+ * are asked for: those it makes from then on inherit.  What is tied already
+ * (a session inside this one) stays. */
+static void tie_late(const struct monitor *m, const struct session *s)
+{
+	pid_t list[LATE_MAX];
+	size_t count = 1;
+
+	list[0] = s->stub;
+	if (tie(m, s->stub_pidfd, &s->stream, BPF_NOEXIST) != 0)
+		return; /* tied in time, or gone */
+	for (size_t i = 0; i < count; i++) {
+		int pidfd = i > 0 ? (int)syscall(SYS_pidfd_open, list[i], 0) : -1;
+		if (i == 0 || (pidfd >= 0 && tie(m, pidfd, &s->stream, BPF_NOEXIST) == 0))
+			count = add_children(list[i], list, count);
+		if (pidfd >= 0)
+			close(pidfd);
+	}
+}
+
 static void take_map(struct monitor *m, int fd)
 {
 	if (m->map >= 0)
 		close(m->map);
 	m->map = fd;
+	for (const struct session *s = m->sessions != NULL ? m->sessions->first : NULL; s != NULL; s = s->next)
+		tie_late(m, s);
 }
 
 static void line_ready(void *context)
@@ -75,16 +129,10 @@ void monitor_store(const struct monitor *m)
 
 void monitor_tie(const struct monitor *m, int pidfd, const struct id *stream)
 {
-	union bpf_attr a;
+	int error = m->map >= 0 ? tie(m, pidfd, stream, BPF_ANY) : 0;
 
-	if (m->map < 0)
-		return;
-	memset(&a, 0, sizeof a);
-	a.map_fd = (uint32_t)m->map;
-	a.key = (uint64_t)(uintptr_t)&pidfd;
-	a.value = (uint64_t)(uintptr_t)stream->bytes;
-	if (syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &a, sizeof a) != 0)
-		log_error("the process monitor does not take a session: %s", strerror(errno));
+	if (error != 0)
+		log_error("the process monitor does not take a session: %s", strerror(error));
 }
 
 void monitor_close(struct monitor *m)

@@ -2,9 +2,10 @@
 import json
 import os
 import random
+import signal
 import time
 
-from lab import Failure, check, equal, itm, listed, login, pids, run, session_ids, ssh, wait_for
+from lab import DAEMONS, Failure, check, equal, itm, listed, login, pids, run, session_ids, ssh, wait_for
 
 SCRIPT = "/tmp/testme.sh"
 
@@ -160,6 +161,33 @@ def test_what_was_made_came_or_is_told():
     check(c["made"] - c["dropped"] >= c["received"], f"nothing comes that was not made: {c}")
     # What was in the ring at that moment comes with the next look.
     check(c["made"] - c["dropped"] - c["received"] < 5000, f"nothing is missing: {c}")
+
+
+def test_a_session_older_than_the_monitor_is_tied_to_it():
+    before = session_ids("alice")
+    word = f"o{random.randrange(10 ** 8)}"
+    program = os.readlink(f"/proc/{wait_for('the monitor', 15, lambda: pids('itm-watchd'))[0]}/exe")
+    # As at a host's start, when a login is first: no monitor, no map from before.
+    DAEMONS.stop("itm-agentd")
+    os.rename(program, program + ".away")
+    try:
+        DAEMONS.start("itm-agentd")
+        DAEMONS.ready()
+        with login("alice") as terminal:
+            terminal.command("sh -c 'echo in''side; exec sh'", "inside")
+            session = begun_since(before)
+            os.rename(program + ".away", program)
+            DAEMONS.stop("itm-agentd", signal.SIGKILL)
+            DAEMONS.start("itm-agentd")
+            wait_for("the monitor", 30, lambda: pids("itm-watchd"))
+            time.sleep(3)
+            terminal.command(f"/bin/true {word}; echo do''ne", "done")
+            tree(session, word)
+            terminal.type("exit\rexit\r")
+            terminal.end()
+    finally:
+        if os.path.exists(program + ".away"):
+            os.rename(program + ".away", program)
 
 
 def test_a_monitor_that_is_killed_comes_back_and_knows_the_sessions():
