@@ -1,6 +1,7 @@
 /* The central log of a store, for walk.h: its tiles against its checkpoint,
- * the checkpoint against the trusted key, then each leaf to the
- * verifier of its host.  What the trusted witness cosigned must be this log. */
+ * the checkpoint against the trusted key, its hashes and the acts' texts
+ * against the leaves, then each leaf to the verifier of its host.  What the
+ * trusted witness cosigned must be this log. */
 #include "cli/walk.h"
 
 #include <stdio.h>
@@ -8,29 +9,56 @@
 
 #include "base/atomicfile.h"
 #include "base/error.h"
+#include "format/act.h"
 #include "format/receipt.h"
 #include "store/cosigned.h"
 #include "store/tile.h"
 
 struct walk_log {
 	struct walk *walk;
+	struct tile_log *tiles;
 	struct merkle_edge edge;
 	struct checkpoint cosigned;      /* by the trusted witness; size 0: none */
 	uint64_t cosigned_at;
 	uint8_t root[HASH_SIZE];         /* of our first cosigned.size leaves */
+	uint64_t wrong_hashes;
 };
 
 static int hash_leaf(void *context, uint64_t index, const uint8_t *data, size_t len)
 {
 	struct walk_log *l = context;
-	uint8_t leaf[HASH_SIZE];
+	uint8_t leaf[HASH_SIZE], stored[HASH_SIZE];
 
-	(void)index;
 	merkle_leaf(data, len, leaf);
 	merkle_edge_add(&l->edge, leaf);
 	if (l->edge.size == l->cosigned.size)
 		merkle_edge_root(&l->edge, l->root);
+	/* Proofs are made of these. */
+	if (tile_get(l->tiles, 0, index, stored) != 0 || memcmp(leaf, stored, HASH_SIZE) != 0)
+		l->wrong_hashes++;
 	return 0;
+}
+
+/* A person's act: its text stands in a file named by its hash. */
+static void check_act(struct walk_log *l, uint64_t index, const uint8_t hash[HASH_SIZE])
+{
+	char path[4200], hex[2 * HASH_SIZE + 1];
+	struct buffer text;
+	uint8_t is[HASH_SIZE];
+	size_t i;
+
+	for (i = 0; i < HASH_SIZE; i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	snprintf(path, sizeof(path), "%.4000s/acts/%s.act", l->tiles->dir, hex);
+	buffer_init(&text, ACT_TEXT_MAX + 1);
+	if (atomicfile_read(path, &text) != 0) {
+		walk_flaw(l->walk, "log", index, "the text of an act that is in the log is missing");
+	} else {
+		hash_bytes(text.data, text.len, is);
+		if (memcmp(is, hash, HASH_SIZE) != 0)
+			walk_flaw(l->walk, "log", index, "the text of an act is not the one that is in the log");
+	}
+	buffer_free(&text);
 }
 
 static int give_leaf(void *context, uint64_t index, const uint8_t *data, size_t len)
@@ -45,7 +73,11 @@ static int give_leaf(void *context, uint64_t index, const uint8_t *data, size_t 
 		walk_flaw(w, "log", index, fault.reason);
 		return 0;
 	}
-	if (record.type == RECEIPT_ACT || (w->one_host && !id_equal(&record.host, &w->host)))
+	if (record.type == RECEIPT_ACT) {
+		check_act(l, index, record.block_hash);
+		return 0;
+	}
+	if (w->one_host && !id_equal(&record.host, &w->host))
 		return 0;
 	h = walk_host(w, &record.host);
 	if (h == NULL)
@@ -108,12 +140,15 @@ static int check_log(struct walk_log *l, struct tile_log *tiles, const struct ch
 	uint8_t root[HASH_SIZE];
 	int r;
 
+	l->tiles = tiles;
 	r = tile_entries(tiles, 0, hash_leaf, l);
 	if (r == ITM_ENOMEM)
 		return r;
 	merkle_edge_root(&l->edge, root);
 	if (r != 0 || memcmp(root, c->root, HASH_SIZE) != 0)
 		walk_flaw(l->walk, "log", 0, "the central log's leaves are not those its checkpoint signs");
+	else if (l->wrong_hashes > 0)
+		walk_flaw(l->walk, "log", 0, "the central log's tiles do not hold the hashes of its leaves");
 	else {
 		check_cosigned(l, c);
 		return tile_entries(tiles, 0, give_leaf, l);
