@@ -19,8 +19,15 @@ struct sealer_config life_config;
 const struct id life_ids[LIFE_STREAMS] = { { { 1 } }, { { 2 } } };
 
 static int64_t fake_ms(void) { return life->time_ms; }
-static uint64_t fake_boot_ns(void) { return (uint64_t)life->time_ms * 1000000; }
-static int64_t fake_wall_ns(void) { return life->time_ms * 1000000 + 1000000000 + life->wall_step_ns; }
+static bool stepped(void) { return life->time_ms >= life->step.at_ms; }
+static uint64_t fake_boot_ns(void)
+{
+	return (uint64_t)(life->time_ms * 1000000 + (stepped() ? life->step.suspend_ns : 0));
+}
+static int64_t fake_wall_ns(void)
+{
+	return (int64_t)fake_boot_ns() + 1000000000 + (stepped() ? life->step.wall_ns : 0);
+}
 static struct id fake_boot_id(void) { return (struct id){ { 7 } }; }
 static const struct sealer_clock fake_clock = { fake_ms, fake_boot_ns, fake_wall_ns, fake_boot_id };
 

@@ -14,12 +14,17 @@ enum { LIFE_STREAMS = 2, LIFE_FRAMES = 12 };
 /* How a child ended: killed where it had to be, at the end, to be started again. */
 enum { LIFE_KILLED = -1, LIFE_DONE = 0, LIFE_AGAIN = 7 };
 
+/* At this time the wall clock is set, and the machine sleeps: boot clock and
+ * wall clock go on, the monotonic one does not. */
+struct life_step { int64_t at_ms, wall_ns, suspend_ns; };
+
 /* What outlives a child. */
 struct life {
 	uint64_t acked[LIFE_STREAMS];
 	bool gone[LIFE_STREAMS];     /* its END was acknowledged: its recorder has left */
 	bool opened;                 /* recovery was over */
-	int64_t time_ms, wall_step_ns;   /* the wall clock is a second and this ahead */
+	int64_t time_ms;             /* the wall clock is a second ahead */
+	struct life_step step;
 	uint64_t calls, allocations;
 	char point[32];
 	char dir[64];                /* the spool */
