@@ -453,7 +453,7 @@ static void edit_once(const struct worth *whole)
 
 int main(int argc, char **argv)
 {
-	uint64_t edits = argc > 1 ? strtoull(argv[1], NULL, 10) : 600, untouched = argc > 2 ? strtoull(argv[2], NULL, 10) : 20;
+	uint64_t edits = argc > 1 ? strtoull(argv[1], NULL, 10) : 400, untouched = argc > 2 ? strtoull(argv[2], NULL, 10) : 10;
 	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : (uint64_t)time(NULL), done = 0, n;
 	log_open("store_edits", 0);
 	if (getenv("VERBOSE") == NULL && freopen("/dev/null", "w", stderr) == NULL)
