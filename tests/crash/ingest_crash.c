@@ -52,6 +52,7 @@ struct crash {
 	size_t count;
 	uint8_t log_key[SIGN_PUBLIC_SIZE];
 	struct receipt_seen seen; /* of the log, over all crashes */
+	struct receipt_seen *seen_at; /* as it was with each block's receipt */
 	struct tls_context *tls;
 	pid_t pid;
 	unsigned port, kills, kills_wanted, reconnects;
@@ -259,6 +260,7 @@ static void take(struct crash *c, const struct forward_message *m)
 			c->acknowledged += !c->group[i].acknowledged;
 			c->group[i].acknowledged = true;
 		}
+		c->seen_at[r.record.sequence - 1] = c->seen;
 		if (c->marks >= 0) {
 			char text[32];
 			snprintf(text, sizeof text, "%" PRIu64, r.record.sequence);
@@ -479,6 +481,8 @@ static int check_moment(struct crash *c, size_t acknowledged)
 	for (size_t i = 0; i < c->count; i++)
 		c->group[i].acknowledged = i < acknowledged;
 	c->acknowledged = acknowledged;
+	/* Later receipts had not come. */
+	c->seen = acknowledged > 0 ? c->seen_at[acknowledged - 1] : (struct receipt_seen){ 0 };
 	c->kills = c->kills_wanted;
 	c->marks = -1;
 	c->cut = true;
@@ -532,7 +536,8 @@ int main(int argc, char **argv)
 	c.kills_wanted = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 20;
 	c.count = argc > 3 ? strtoul(argv[3], NULL, 10) : 500;
 	c.group = calloc(c.count, sizeof *c.group);
-	must(c.group != NULL && c.count > c.kills_wanted, "numbers");
+	c.seen_at = calloc(c.count, sizeof *c.seen_at);
+	must(c.group != NULL && c.seen_at != NULL && c.count > c.kills_wanted, "numbers");
 	const char *base = getenv("TMPDIR"), *given = getenv("POWERCUT");
 	c.marks = -1;
 	snprintf(c.dir, sizeof c.dir, "%s%s", given != NULL ? given : base != NULL ? base : "/tmp",
@@ -567,6 +572,7 @@ int main(int argc, char **argv)
 	buffer_free(&c.in);
 	buffer_free(&c.out);
 	free(c.group);
+	free(c.seen_at);
 	fflush(stdout);
 	execlp("rm", "rm", "-rf", "--", c.dir, (char *)NULL);
 	return 1;
