@@ -147,11 +147,13 @@ class Disk:
 
 
 def program(folder, build, name, mutant):
-    """The daemon with its names noted, and its mutant."""
+    """The daemon with its names noted, and its mutant; copies, since who gave up root may not reach the build."""
+    for built in (name, "tests/powercut/mutant.so"):
+        shutil.copy(f"{build}/{built}", folder)
     path = f"{folder}/{name}.watched"
     with open(path, "w") as f:
-        f.write(f"#!/bin/sh\nLD_PRELOAD={build}/tests/powercut/mutant.so MUTANT={mutant} NAMES_LOG={folder}/disk.log "
-                f"exec {build}/{name} \"$@\"\n")
+        f.write(f"#!/bin/sh\nLD_PRELOAD={folder}/mutant.so MUTANT={mutant} NAMES_LOG={folder}/disk.log "
+                f"exec {folder}/{name} \"$@\"\n")
     os.chmod(path, 0o755)
     return path
 
