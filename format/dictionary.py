@@ -68,7 +68,7 @@ TEXTS = [
         '0 upgraded, 1 newly installed, 0 to remove and 12 not upgraded.\r\n'
         'Need to get 152 kB of archives.\r\n'
         'After this operation, 387 kB of additional disk space will be used.\r\n'
-        'Get:1 http://deb.debian.org/debian bookworm/main amd64 htop amd64 3.2.2-2 [152 kB]\r\n'
+        'Get:1 http://mirror.example/debian bookworm/main amd64 htop amd64 3.2.2-2 [152 kB]\r\n'
         'Fetched 152 kB in 0s (1,204 kB/s)\r\n'
         'Selecting previously unselected package htop.\r\n'
         '(Reading database ... \r(Reading database ... 5%\r(Reading database ... 10%\r(Reading database ... 50%\r(Reading database ... 100%\r(Reading database ... 41234 files and directories currently installed.)\r\n'
@@ -78,8 +78,8 @@ TEXTS = [
         'Processing triggers for man-db (2.11.2-2) ...\r\n'
     ),
     (
-        'Hit:1 http://deb.debian.org/debian bookworm InRelease\r\n'
-        'Hit:2 http://deb.debian.org/debian bookworm-updates InRelease\r\n'
+        'Hit:1 http://mirror.example/debian bookworm InRelease\r\n'
+        'Hit:2 http://mirror.example/debian bookworm-updates InRelease\r\n'
         'Hit:3 http://security.debian.org/debian-security bookworm-security InRelease\r\n'
         'Reading package lists... Done\r\n'
         'All packages are up to date.\r\n'
