@@ -16,11 +16,11 @@ def write_script(text):
     os.chmod(SCRIPT, 0o755)
 
 
-def tree(session, word, seconds=20):
-    """The session's processes, once one has word in its arguments."""
+def tree(session, word, seconds=20, last=None):
+    """The session's processes, once one has word in its arguments (and its last argument is last)."""
     def probe():
         found = listed(itm("tree", session, "--json", status=None))
-        if not any(word in " ".join(p["argv"]) for p in found):
+        if not any(word in " ".join(p["argv"]) and last in (None, *p["argv"][-1:]) for p in found):
             raise Failure(f"{len(found)} processes, none with {word}")
         return found
     return wait_for(f"{word} in the tree", seconds, probe, 0.3)
@@ -74,7 +74,7 @@ def test_a_process_below_sudo_belongs_to_the_login():
         with login("alice") as terminal:
             terminal.command(f"sudo sh -c '/bin/true {word} | cat; exit 3'; echo do''ne", "done")
             session = begun_since(before)
-            process = next(p for p in tree(session, word) if p["argv"] == ["/bin/true", word])
+            process = next(p for p in tree(session, word, last=word) if p["argv"] == ["/bin/true", word])
             equal((process["uid"], process["euid"]), (0, 0), "it ran as root")
             shell = wait_for("its end", 15, lambda: next((p for p in tree(session, word)
                                                           if p["argv"][:2] == ["sh", "-c"] and p["ended"]), None))
@@ -90,7 +90,8 @@ def test_a_thread_that_runs_a_program_keeps_the_session():
     word = f"t{random.randrange(10 ** 8)}"
     code = f"import os, threading; threading.Thread(target=lambda: os.execv(\"/bin/echo\", [\"echo\", \"{word}-ran\"])).start()"
     ssh("alice", f"python3 -c '{code}'")
-    process = next(p for p in tree(begun_since(before), f"{word}-ran") if p["exe"] == os.path.realpath("/bin/echo"))
+    found = tree(begun_since(before), word, last=f"{word}-ran")
+    process = next(p for p in found if p["exe"] == os.path.realpath("/bin/echo"))
     equal(process["argv"], ["echo", f"{word}-ran"], "what the thread ran")
 
 
@@ -119,8 +120,8 @@ def test_long_and_hostile_arguments_are_whole():
     equal(ssh("alice", f"/bin/true {word} $(printf '\\033]0;x\\007') $(head -c 100000 /dev/zero | tr '\\0' y)").returncode, 0,
           "status")
     session = begun_since(before)
-    process = one(tree(session, word), word)
-    check(process["argv_bytes"] > 100000, "its size is told")
+    process = wait_for("its size", 20, lambda: next(
+        (p for p in tree(session, word) if p["argv"][1:2] == [word] and p["argv_bytes"] > 100000), None))
     check("\033" in process["argv"][2], "bytes as they are, in JSON")
     check("\033" not in itm("tree", session), "and harmless as text")
 
