@@ -12,16 +12,14 @@
 #include "cli/startup.h"
 #include "format/activity.h"
 #include "terminal/text.h"
-#include "view/activities.h"
-#include "view/catalog.h"
 #include "view/locate.h"
-#include "view/processes.h"
+#include "view/ran.h"
 #include "view/say.h"
 #include "view/when.h"
 
 static const char *const program = "itm tree";
 
-enum { STREAMS_MAX = 4096, DEPTH_MAX = 64, NS_PER_MS = 1000000 };
+enum { DEPTH_MAX = 64, NS_PER_MS = 1000000 };
 
 struct tree_options {
 	struct places_options places;
@@ -48,45 +46,6 @@ static const struct options_command command = {
 	.more = "With TIME only those that lived then.  SESSION may be an id, its first letters, or 'last'.\n",
 };
 
-/* ---- the host's process streams beside the session ---- */
-
-struct streams {
-	const struct index_session *session;
-	struct id id[STREAMS_MAX];
-	size_t count;
-};
-
-static int add_stream(void *context, const struct index_session *s)
-{
-	struct streams *list = context;
-	const struct index_session *of = list->session;
-
-	if (strcmp(s->mode, "processes") == 0 && id_equal(&s->host, &of->host) && list->count < STREAMS_MAX &&
-	    s->start_wall_ns <= of->last_wall_ns && s->last_wall_ns >= of->start_wall_ns)
-		list->id[list->count++] = s->stream;
-	return 0;
-}
-
-static int find_streams(const struct places *places, const char *dir, struct streams *list)
-{
-	struct index_filter filter = { .all = true, .limit = 1000000 };
-	struct catalog c;
-	int r = 0;
-	struct index *index = places->use_spool ? NULL : index_open(places->server.index, false, &r);
-
-	if (index != NULL) {
-		r = index_sessions(index, &filter, add_stream, list);
-		index_close(index);
-		return r;
-	}
-	r = catalog_read(&c, dir);
-	for (size_t i = 0; r == 0 && i < c.count; i++)
-		add_stream(list, &c.sessions[i]);
-	if (r == 0)
-		catalog_free(&c);
-	return r;
-}
-
 /* ---- printing ---- */
 
 static bool lived(const struct process_seen *s, int64_t at_wall_ns)
@@ -100,27 +59,6 @@ static bool any_lived(const struct processes *p, int64_t at_wall_ns)
 		if (lived(&p->list[i], at_wall_ns))
 			return true;
 	return false;
-}
-
-static void put_command(struct buffer *b, const struct processes *p, const struct process_seen *s)
-{
-	if (s->exe == NULL && &p->list[s->parent] == s) { /* it ran before it was tied to the session */
-		buffer_put_text(b, "(the session)");
-		return;
-	}
-	if (s->exe == NULL) {
-		const struct process_seen *from = &p->list[s->parent];
-		buffer_put_text(b, "(fork of ");
-		text_escape(b, from->exe != NULL ? from->exe : "its parent", strlen(from->exe != NULL ? from->exe : "its parent"));
-		buffer_put_u8(b, ')');
-		return;
-	}
-	text_escape(b, s->exe, strlen(s->exe));
-	activities_arguments(b, s->arguments.data, s->arguments.len);
-	if (s->arguments_size > s->arguments.len)
-		buffer_printf(b, " ... (%llu bytes in all)", (unsigned long long)s->arguments_size);
-	if ((s->flags & ACTIVITY_DELETED) != 0)
-		buffer_put_text(b, "  [the file has no name]");
 }
 
 static void put_state(struct buffer *b, const struct process_seen *s)
@@ -160,7 +98,7 @@ static void print_one(const struct processes *p, const struct process_seen *s, c
 	snprintf(state, sizeof state, "%s", buffer_text(&b) != NULL ? buffer_text(&b) : "");
 	buffer_clear(&b);
 	buffer_printf(&b, "%s %7u %6u %-10s %s%s", when + 11, s->pid, s->euid, state, indent, branch);
-	put_command(&b, p, s);
+	ran_put_command(&b, p, s);
 	buffer_put_u8(&b, '\n');
 	print_notes(&b, s, indent);
 	fwrite(b.data, 1, b.len, stdout);
@@ -306,20 +244,17 @@ static int print_json(const struct processes *p, int64_t at_wall_ns)
 
 static int show(const struct places *places, const struct located *at, bool json, int64_t at_wall_ns)
 {
-	static struct streams streams;
 	struct processes p;
+	size_t streams;
 	int status, r;
 
-	streams = (struct streams){ .session = &at->session };
 	processes_init(&p);
-	r = find_streams(places, at->dir, &streams);
-	for (size_t i = streams.count; r == 0 && i-- > 0; )
-		r = processes_read(&p, at->dir, &streams.id[i], &at->session.stream);
+	r = ran_read(&p, places, at, &streams);
 	if (r != 0) {
 		say_error(program, "cannot read the host's processes: %s", error_text(r));
 		status = say_status(r);
 	} else if (p.count == 0 && !json) {
-		say_error(program, streams.count == 0 ? "no process monitor ran on this host then"
+		say_error(program, streams == 0 ? "no process monitor ran on this host then"
 						      : "the process monitor saw nothing of this session");
 		status = EX_NOINPUT;
 	} else if (!json && at_wall_ns != 0 && !any_lived(&p, at_wall_ns)) {
