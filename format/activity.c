@@ -10,7 +10,8 @@ static bool is_bytes(unsigned tag)
 	case ACTIVITY_SESSION: case ACTIVITY_EXE: case ACTIVITY_SCRIPT: case ACTIVITY_CWD: case ACTIVITY_ARGUMENTS:
 	case ACTIVITY_COMM: case ACTIVITY_PARENT_COMM: case ACTIVITY_FD0: case ACTIVITY_FD1: case ACTIVITY_FD2:
 	case ACTIVITY_PARENT_FD0: case ACTIVITY_PARENT_FD1: case ACTIVITY_PARENT_FD2: case ACTIVITY_ADDRESS:
-	case ACTIVITY_LEVEL_NAME: case ACTIVITY_REASON:
+	case ACTIVITY_LEVEL_NAME: case ACTIVITY_REASON: case ACTIVITY_PATH: case ACTIVITY_BEFORE_SHA256:
+	case ACTIVITY_AFTER_SHA256: case ACTIVITY_BEFORE_TEXT: case ACTIVITY_AFTER_TEXT:
 		return true;
 	default:
 		return false;
@@ -74,7 +75,8 @@ int activity_decode(const void *data, size_t len, struct activity_event *out, st
 const char *activity_name(enum activity_kind kind)
 {
 	static const char *const names[] = { NULL, "exec", "argv", "fork", "exit", "connect", "listen", "seen",
-					     "counts", "level" };
+					     "counts", "level", "file-created", "file-changed", "file-removed",
+					     "file-place", "file-counts" };
 	return (size_t)kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }
 

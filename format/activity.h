@@ -29,6 +29,13 @@ enum activity_kind {
 	ACTIVITY_SEEN = 7,       /* was there when the monitor started; fields as EXEC */
 	ACTIVITY_COUNTS = 8,     /* every 10 s: made, received, dropped and missing so far, and the level */
 	ACTIVITY_LEVEL = 9,      /* what the monitor can see from now on */
+	/* Watched files (itm-filed).  The process named is who did it, where it is
+	 * known; its start is rounded down to 10 ms, or left out when it was gone. */
+	ACTIVITY_FILE_CREATED = 10,
+	ACTIVITY_FILE_CHANGED = 11, /* contents, mode, owner, or written and still the same */
+	ACTIVITY_FILE_REMOVED = 12,
+	ACTIVITY_FILE_PLACE = 13, /* a folder of the set came, went, was replaced or mounted over */
+	ACTIVITY_FILE_COUNTS = 14, /* now and then: watched, received, overflows, and so on */
 };
 
 /* Never reused. */
@@ -60,12 +67,38 @@ enum activity_tag {
 	ACTIVITY_LEVEL_NAME, ACTIVITY_REASON,             /* bytes: words */
 	ACTIVITY_AGE_NS,         /* SEEN: since its start */
 	ACTIVITY_MISSING,        /* made, neither received nor dropped: somebody was at the ring */
+	ACTIVITY_PATH,           /* bytes */
+	ACTIVITY_FILE_FLAGS,     /* enum activity_file_flag */
+	ACTIVITY_BEFORE_SHA256, ACTIVITY_AFTER_SHA256,    /* bytes: 32; left out where there was no file */
+	ACTIVITY_BEFORE_SIZE, ACTIVITY_AFTER_SIZE,
+	ACTIVITY_BEFORE_MODE, ACTIVITY_AFTER_MODE,        /* st_mode */
+	ACTIVITY_BEFORE_UID, ACTIVITY_AFTER_UID, ACTIVITY_BEFORE_GID, ACTIVITY_AFTER_GID,
+	ACTIVITY_BEFORE_TEXT, ACTIVITY_AFTER_TEXT,        /* bytes: the lines that went, and that came instead */
+	ACTIVITY_TEXT_LINE,      /* number of the first of them, from 1 */
+	ACTIVITY_TIMES,          /* what the kernel told of this file since the event before, folded into this one */
+	ACTIVITY_WATCHED, ACTIVITY_POLLED,                /* files; of these only looked at from time to time */
+	ACTIVITY_OVERFLOWS,      /* of the kernel's queue; each had everything looked at again */
 	ACTIVITY_TAGS,
 };
 
 enum activity_flag {
 	ACTIVITY_ARGV_CUT = 0x01, ACTIVITY_ARGV_FAULT = 0x02, ACTIVITY_EXE_CUT = 0x04, ACTIVITY_CWD_CUT = 0x08,
 	ACTIVITY_ARGV_MORE = 0x10, ACTIVITY_DELETED = 0x20, ACTIVITY_IS_SCRIPT = 0x40,
+};
+
+enum activity_file_flag {
+	ACTIVITY_FILE_AWAY = 0x01,     /* happened while nobody watched: found at the start */
+	ACTIVITY_FILE_FOUND = 0x02,    /* found by a look, the kernel told nothing (mmap, overflow) */
+	ACTIVITY_FILE_SECRET = 0x04,   /* digests are keyed, secrets in the text are masked */
+	ACTIVITY_FILE_CUT = 0x08,      /* not all of the text is here */
+	ACTIVITY_FILE_LARGE = 0x10,    /* the digest is of its first bytes */
+	ACTIVITY_FILE_REPLACED = 0x20, /* another file has the name */
+	ACTIVITY_FILE_LINK = 0x40,     /* symbolic: digest and text are of where it points to */
+	ACTIVITY_FILE_MOUNTED = 0x80,  /* on another file system than before */
+	ACTIVITY_FILE_BRIEF = 0x100,   /* came and went before it could be read */
+	ACTIVITY_FILE_SEVERAL = 0x200, /* by several processes; the last is named */
+	ACTIVITY_FILE_OWN = 0x400,     /* one of ITM's own */
+	ACTIVITY_FILE_UNREAD = 0x800,  /* it is there and cannot be read */
 };
 
 struct activity_event {

@@ -1,8 +1,10 @@
 #include "view/activities.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/id.h"
 #include "format/activity.h"
 #include "terminal/text.h"
@@ -26,6 +28,13 @@ static const char *const names[ACTIVITY_TAGS] = {
 	[ACTIVITY_RECEIVED] = "received", [ACTIVITY_DROPPED] = "dropped", [ACTIVITY_MISSED] = "missed",
 	[ACTIVITY_SESSIONS_LOST] = "sessions_lost", [ACTIVITY_LEVEL_NAME] = "level", [ACTIVITY_REASON] = "reason",
 	[ACTIVITY_AGE_NS] = "age_ns", [ACTIVITY_MISSING] = "missing",
+	[ACTIVITY_PATH] = "path", [ACTIVITY_FILE_FLAGS] = "file_flags", [ACTIVITY_BEFORE_SHA256] = "before_sha256",
+	[ACTIVITY_AFTER_SHA256] = "after_sha256", [ACTIVITY_BEFORE_SIZE] = "before_size", [ACTIVITY_AFTER_SIZE] = "after_size",
+	[ACTIVITY_BEFORE_MODE] = "before_mode", [ACTIVITY_AFTER_MODE] = "after_mode", [ACTIVITY_BEFORE_UID] = "before_uid",
+	[ACTIVITY_AFTER_UID] = "after_uid", [ACTIVITY_BEFORE_GID] = "before_gid", [ACTIVITY_AFTER_GID] = "after_gid",
+	[ACTIVITY_BEFORE_TEXT] = "before_text", [ACTIVITY_AFTER_TEXT] = "after_text", [ACTIVITY_TEXT_LINE] = "text_line",
+	[ACTIVITY_TIMES] = "times", [ACTIVITY_WATCHED] = "watched", [ACTIVITY_POLLED] = "polled",
+	[ACTIVITY_OVERFLOWS] = "overflows",
 };
 
 static void put_address(struct json *j, const uint8_t *address, size_t len)
@@ -34,6 +43,15 @@ static void put_address(struct json *j, const uint8_t *address, size_t len)
 
 	if (len == 4 || len == 16)
 		inet_ntop(len == 4 ? AF_INET : AF_INET6, address, text, sizeof text);
+	json_text(j, text);
+}
+
+static void put_digest(struct json *j, const uint8_t *digest, size_t len)
+{
+	char text[2 * HASH_SIZE + 1] = "";
+
+	for (size_t i = 0; i < len && i < HASH_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", digest[i]);
 	json_text(j, text);
 }
 
@@ -98,6 +116,8 @@ static void put_field(struct json *j, const struct activity_event *e, enum activ
 		put_session(j, e);
 	else if (tag == ACTIVITY_ARGUMENTS)
 		put_arguments(j, e->bytes[tag], e->number[tag]);
+	else if (tag == ACTIVITY_BEFORE_SHA256 || tag == ACTIVITY_AFTER_SHA256)
+		put_digest(j, e->bytes[tag], e->number[tag]);
 	else if (tag == ACTIVITY_ADDRESS)
 		put_address(j, e->bytes[tag], e->number[tag]);
 	else if (e->bytes[tag] != NULL)
@@ -153,6 +173,7 @@ int activities_line(struct buffer *out, const void *data, size_t len)
 	const char *name = activity_name(e.kind);
 	r = buffer_printf(out, "%s %llu ", name != NULL ? name : "activity", (unsigned long long)e.number[ACTIVITY_PID]);
 	enum activity_tag what = e.kind == ACTIVITY_LEVEL ? ACTIVITY_LEVEL_NAME
+		: e.number[ACTIVITY_PATH] != 0 ? ACTIVITY_PATH
 		: e.number[ACTIVITY_EXE] != 0 ? ACTIVITY_EXE : ACTIVITY_COMM;
 	if (r == 0 && e.number[what] != 0)
 		r = text_escape(out, e.bytes[what], e.number[what]);

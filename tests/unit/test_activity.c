@@ -15,7 +15,8 @@
 static const enum activity_tag byte_tags[] = {
 	ACTIVITY_SESSION, ACTIVITY_EXE, ACTIVITY_SCRIPT, ACTIVITY_CWD, ACTIVITY_ARGUMENTS, ACTIVITY_COMM,
 	ACTIVITY_PARENT_COMM, ACTIVITY_FD0, ACTIVITY_FD1, ACTIVITY_FD2, ACTIVITY_PARENT_FD0, ACTIVITY_PARENT_FD1,
-	ACTIVITY_PARENT_FD2, ACTIVITY_ADDRESS, ACTIVITY_LEVEL_NAME, ACTIVITY_REASON,
+	ACTIVITY_PARENT_FD2, ACTIVITY_ADDRESS, ACTIVITY_LEVEL_NAME, ACTIVITY_REASON, ACTIVITY_PATH,
+		ACTIVITY_BEFORE_SHA256, ACTIVITY_AFTER_SHA256, ACTIVITY_BEFORE_TEXT, ACTIVITY_AFTER_TEXT,
 };
 
 static bool is_byte_tag(unsigned tag)
@@ -60,10 +61,10 @@ static void test_every_field_comes_back(void **state)
 
 static void test_every_kind_has_a_name(void **state)
 {
-	for (unsigned kind = ACTIVITY_EXEC; kind <= ACTIVITY_LEVEL; kind++)
+	for (unsigned kind = ACTIVITY_EXEC; kind <= ACTIVITY_FILE_COUNTS; kind++)
 		assert_non_null(activity_name((enum activity_kind)kind));
 	assert_null(activity_name((enum activity_kind)0));
-	assert_null(activity_name((enum activity_kind)(ACTIVITY_LEVEL + 1)));
+	assert_null(activity_name((enum activity_kind)(ACTIVITY_FILE_COUNTS + 1)));
 }
 
 /* tag << 1 | is_bytes, as one varint of two bytes */
