@@ -8,6 +8,8 @@
  *   itm-SESSION/evidence.itm      store/excerpt.h
  *   itm-SESSION/identity.public   the host's identity key, as the exporter trusted it
  *   itm-SESSION/log.public        the server's log key, likewise; left out when there was none
+ *   itm-SESSION/stamp.checkpoint  the log's checkpoint that proves it, where that was time-stamped
+ *   itm-SESSION/stamp.tsr         the stamp (RFC 3161); both or none
  *   itm-SESSION/MANIFEST          SHA-256 of each file before it, as sha256sum(1) writes it */
 #ifndef ITM_CLI_BUNDLE_H
 #define ITM_CLI_BUNDLE_H
@@ -26,6 +28,7 @@ struct bundle_source {
 	struct verify_trust trust;
 	const char *host_name;           /* "" = unknown */
 	const struct buffer *evidence, *transcript;
+	const struct buffer *stamped, *stamp; /* NULL: none */
 };
 /* Append the tar file.  0, ITM_ELIMIT, ITM_ENOMEM. */
 int bundle_write(struct buffer *b, const struct bundle_source *s);
@@ -35,6 +38,8 @@ struct bundle {
 	struct id stream;
 	const uint8_t *evidence;         /* borrowed from what was read */
 	size_t evidence_len;
+	const uint8_t *stamped, *stamp;  /* likewise; NULL = none */
+	size_t stamped_len, stamp_len;
 };
 /* Is it a tar file at all? */
 bool bundle_is_file(const char *path);

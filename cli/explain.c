@@ -72,6 +72,17 @@ static void print_witnessed(const struct verify_result *r, const struct verify_t
 	       "    up to there without the witness's consent.\n", trust->witness.name, r->witnessed_sequence, time);
 }
 
+static void print_stamped(const struct verify_result *r)
+{
+	char time[CLOCK_TEXT_SIZE];
+
+	if (r->stamped_sequence == 0)
+		return;
+	clock_format((int64_t)r->stamped_at * 1000000000, time);
+	printf("  - A time-stamping authority stamped the log with block %" PRIu64 " in it at %s: by then the record\n"
+	       "    to there was as it is here, whatever the clocks of host and server say.\n", r->stamped_sequence, time);
+}
+
 static void print_broken(const struct verify_result *r)
 {
 	if (r->verdict == VERDICT_FORK)
@@ -172,8 +183,10 @@ void explain_print(const struct walk *w, enum verdict worst, const struct explai
 			print_broken(&h->result);
 		else
 			print_proved(&h->result, w->one_stream || w->excerpt);
-		if (h->result.verdict < VERDICT_FORK)
+		if (h->result.verdict < VERDICT_FORK) {
 			print_witnessed(&h->result, &h->trust);
+			print_stamped(&h->result);
+		}
 		printf("\nBy which keys:\n");
 		print_keys(h, keys);
 		printf("\nWhat is not proved:\n");

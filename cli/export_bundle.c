@@ -9,20 +9,51 @@
 
 #include "cli/bundle.h"
 #include "cli/trust.h"
+#include "format/checkpoint.h"
+#include "format/receipt.h"
 #include "store/audit.h"
 #include "store/evidence.h"
 #include "store/source.h"
 #include "store/spool.h"
+#include "store/stamps.h"
 #include "view/say.h"
 #include "view/transcript.h"
 
 static const char *const program = "itm export";
 
+/* What goes into the excerpt, and the stamp that its receipt is by. */
+struct taking {
+	struct excerpt *excerpt;
+	char stamps[4096];               /* folder */
+	struct buffer stamped, stamp;
+	bool has_stamp;
+};
+
+static void take_stamp(struct taking *t, const struct unit *u)
+{
+	struct receipt receipt;
+	struct checkpoint c;
+	struct note note;
+
+	if (receipt_decode(u->payload, u->len, &receipt, NULL) != 0 ||
+	    note_decode(receipt.note, receipt.note_len, &note, NULL) != 0 ||
+	    checkpoint_decode(note.text, note.text_len, &c, NULL) != 0)
+		return;
+	buffer_clear(&t->stamped);
+	buffer_clear(&t->stamp);
+	t->has_stamp = stamps_read(t->stamps, c.size, &t->stamped, &t->stamp) == 0 && t->stamped.len == receipt.note_len &&
+		       memcmp(t->stamped.data, receipt.note, receipt.note_len) == 0;
+}
+
 static int take_unit(void *context, const struct unit *u, const char *place, uint64_t offset)
 {
+	struct taking *t = context;
+
 	(void)place;
 	(void)offset;
-	return excerpt_unit(context, u);
+	if (u->type == UNIT_RECEIPT && !t->has_stamp)
+		take_stamp(t, u);
+	return excerpt_unit(t->excerpt, u);
 }
 
 static int from_spool(struct excerpt *x, const char *dir)
@@ -45,15 +76,21 @@ static int from_spool(struct excerpt *x, const char *dir)
 }
 
 /* Also what this machine knows of the host. */
-static int from_store(struct excerpt *x, const struct located *where, struct bundle_source *s, struct evidence_host *host)
+static int from_store(struct taking *t, const struct located *where, struct bundle_source *s, struct evidence_host *host)
 {
+	struct excerpt *x = t->excerpt;
 	struct evidence *e;
 	int r = 0;
 
 	e = evidence_open(where->dir, NULL, false, &r);
 	if (e == NULL)
 		return r;
-	r = evidence_lineage(e, &where->session.stream, take_unit, x);
+	snprintf(t->stamps, sizeof(t->stamps), "%.3900s/log/stamps", where->dir);
+	r = evidence_lineage(e, &where->session.stream, take_unit, t);
+	if (t->has_stamp) {
+		s->stamped = &t->stamped;
+		s->stamp = &t->stamp;
+	}
 	if (r >= 0 && excerpt_finish(x, &s->info, &s->evidence) == 0 && evidence_host_get(e, &s->info.host, host) == 0) {
 		memcpy(s->trust.identity, host->identity, SIGN_PUBLIC_SIZE);
 		s->trust.has_identity = true;
@@ -172,14 +209,18 @@ int export_bundle_run(const struct places *places, const struct located *where, 
 {
 	struct bundle_source s = { .host_name = "" };
 	struct evidence_host host = { 0 };
+	struct taking t = { .has_stamp = false };
 	struct excerpt *x;
 	int r, status;
 
 	if (sign_init() != 0 || (x = excerpt_new(&where->session.stream)) == NULL)
 		return EX_SOFTWARE;
+	buffer_init(&t.stamped, NOTE_MAX);
+	buffer_init(&t.stamp, STAMPS_RESPONSE_MAX);
 	s.trust.has_log = trust_log(places, s.trust.log);
 	if (places_is_store(where->dir)) {
-		r = from_store(x, where, &s, &host);
+		t.excerpt = x;
+		r = from_store(&t, where, &s, &host);
 	} else {
 		s.trust.has_identity = trust_own_identity(places, s.trust.identity);
 		r = from_spool(x, where->dir);
@@ -189,6 +230,8 @@ int export_bundle_run(const struct places *places, const struct located *where, 
 	status = r == 0 ? write_bundle(places, where, &s, path, reason) : failed(x, where, r);
 	if (status == 0 && !s.info.ended)
 		say_error(program, "the session has no end yet: this is what is signed so far");
+	buffer_free(&t.stamped);
+	buffer_free(&t.stamp);
 	excerpt_free(x);
 	return status;
 }

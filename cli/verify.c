@@ -14,6 +14,7 @@
 #include "cli/explain.h"
 #include "cli/startup.h"
 #include "cli/trust.h"
+#include "cli/tsa.h"
 #include "cli/walk.h"
 #include "format/sign.h"
 #include "store/witness.h"
@@ -25,7 +26,7 @@ static const char *const program = "itm verify";
 
 struct verify_options {
 	struct places_options places;
-	const char *identity, *log_key, *officer, *witness;
+	const char *identity, *log_key, *officer, *witness, *tsa_ca;
 	bool json, explain;
 };
 
@@ -34,6 +35,7 @@ static const struct options_entry entries[] = {
 	{ "log-key", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, log_key), 0, 0, "the server's public log key" },
 	{ "officer", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, officer), 0, 0, "a bundle: this officer's signature vouches for it" },
 	{ "witness", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, witness), 0, 0, "demand this witness's cosignature over the log" },
+	{ "tsa-ca", 0, "FILE", OPTIONS_TEXT, offsetof(struct verify_options, tsa_ca), 0, 0, "demand a time stamp over the log, under these CA certificates" },
 	{ "explain", 'e', NULL, OPTIONS_FLAG, offsetof(struct verify_options, explain), 0, 0, "say what is proved, by which keys, and what is not" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct verify_options, json), 0, 0, "one object" },
 	PLACES_STORE(verify_options, places),
@@ -63,6 +65,23 @@ static int load_key(const char *option, const char *path, uint8_t out[SIGN_PUBLI
 	if (r != 0)
 		say_error(program, "--%s %s: %s", option, path, r == ITM_EFORMAT ? "not a public key file" : error_text(r));
 	return r;
+}
+
+/* Where a stamp is demanded, openssl must be here before anything is judged. */
+static int load_stamps(const struct verify_options *o, struct verify_trust *trust, struct tsa_stamps *stamps)
+{
+	char words[TSA_WORDS_SIZE];
+	int r = o->tsa_ca != NULL ? tsa_ready(o->tsa_ca, words) : 0;
+
+	if (r != 0) {
+		say_error(program, "--tsa-ca: %s", words);
+		return r == ITM_ENOENT ? EX_UNAVAILABLE : EX_NOINPUT;
+	}
+	if (o->tsa_ca == NULL)
+		return 0;
+	trust->stamped = tsa_stamps_at;
+	trust->stamps = stamps;
+	return 0;
 }
 
 static int load_witness(const struct verify_options *o, struct verify_trust *trust)
@@ -115,10 +134,20 @@ static int cannot_read(const char *what, int r)
 	return say_status(r);
 }
 
+/* A store's stamps are beside its log. */
+static void name_stamps(const struct walk *w, const char *dir)
+{
+	struct tsa_stamps *stamps = w->trust.stamps;
+
+	if (stamps != NULL && places_is_store(dir))
+		snprintf(stamps->log, sizeof(stamps->log), "%.3900s/log", dir);
+}
+
 static int walk_dir(struct walk *w, const char *dir)
 {
 	int r;
 
+	name_stamps(w, dir);
 	if (places_is_store(dir))
 		r = walk_store(w, dir);
 	else if (places_is_spool(dir))
@@ -150,6 +179,7 @@ static int judge_bundle(const struct verify_options *o, const char *path, const 
 {
 	const char *slash = strrchr(path, '/');
 	char words[TRUST_WORDS_SIZE];
+	struct tsa_stamps *stamps;
 	struct bundle bundle;
 	struct fault fault = { 0 };
 	int r = o->officer != NULL ? trust_officer(o->officer, path, file, words) : 0;
@@ -170,7 +200,14 @@ static int judge_bundle(const struct verify_options *o, const char *path, const 
 		return 0;
 	}
 	keys->bundle = true;
+	stamps = w->trust.stamps;
+	bundle.trust.stamped = w->trust.stamped;
+	bundle.trust.stamps = stamps;
 	w->trust = bundle.trust;
+	if (stamps != NULL && bundle.stamp != NULL &&
+	    (buffer_put(&stamps->note, bundle.stamped, bundle.stamped_len) != 0 ||
+	     buffer_put(&stamps->response, bundle.stamp, bundle.stamp_len) != 0))
+		return cannot_read(path, ITM_ELIMIT);
 	if (o->identity != NULL && load_key("identity", o->identity, w->trust.identity) != 0)
 		return EX_NOINPUT;
 	if (o->log_key != NULL && load_key("log-key", o->log_key, w->trust.log) != 0)
@@ -232,6 +269,7 @@ static int judge_session(const struct verify_options *o, const struct places *pl
 	w->host = where.session.host;
 	if (deleted || w->unsigned_yet || !places_is_store(where.dir))
 		return walk_dir(w, where.dir);
+	name_stamps(w, where.dir);
 	r = walk_session(w, where.dir, &w->stream);
 	/* Deleted, and not yet out of the index. */
 	if (r == ITM_ENOENT && locate_removed(where.dir, &w->stream, &w->host, NULL)) {
@@ -271,6 +309,10 @@ static void json_host(struct json *j, const struct walk_host *h)
 	json_uint(j, r->receipts);
 	json_key(j, "witnessed_block");
 	json_uint(j, r->witnessed_sequence);
+	json_key(j, "stamped_block");
+	json_uint(j, r->stamped_sequence);
+	json_key(j, "stamped_at");
+	json_uint(j, r->stamped_at);
 	json_key(j, "lost_bytes");
 	json_uint(j, r->lost_bytes);
 	json_key(j, "links");
@@ -367,6 +409,8 @@ static int judge(const struct verify_options *o, struct walk *w, struct explain_
 		printf("%-11s nothing of this session is signed yet\n", verdict_name(worst));
 	else
 		show_text(w, worst);
+	if (w->trust.stamps != NULL && ((struct tsa_stamps *)w->trust.stamps)->words[0] != '\0')
+		say_error(program, "%s", ((struct tsa_stamps *)w->trust.stamps)->words);
 	keys->given_identity = o->identity != NULL;
 	keys->given_log = o->log_key != NULL;
 	if (o->explain && !o->json)
@@ -379,6 +423,7 @@ static int run(int argc, char **argv)
 	struct verify_options options = { 0 };
 	struct places places;
 	struct explain_keys keys = { 0 };
+	struct tsa_stamps stamps;
 	struct walk walk;
 	struct stat st;
 	int status;
@@ -388,6 +433,10 @@ static int run(int argc, char **argv)
 	if (sign_init() != 0)
 		return EX_SOFTWARE;
 	walk_init(&walk);
+	tsa_stamps_init(&stamps, options.tsa_ca);
+	status = load_stamps(&options, &walk.trust, &stamps);
+	if (status != 0)
+		return status;
 	if (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) && !options.json)
 		walk.progress = progress;
 	if (stat(argv[0], &st) == 0)
@@ -400,6 +449,7 @@ static int run(int argc, char **argv)
 		fprintf(stderr, "\r\033[K");
 	if (status == 0)
 		status = judge(&options, &walk, &keys);
+	tsa_stamps_free(&stamps);
 	walk_free(&walk);
 	return say_finish(program, status);
 }

@@ -1,7 +1,7 @@
 /* The central log of a store, for walk.h: its tiles against its checkpoint,
  * the checkpoint against the trusted key, its hashes and the acts' texts
  * against the leaves, then each leaf to the verifier of its host.  What the
- * trusted witness cosigned must be this log. */
+ * trusted witness cosigned, and what was stamped, must be this log. */
 #include "cli/walk.h"
 
 #include <stdio.h>
@@ -12,7 +12,10 @@
 #include "format/act.h"
 #include "format/receipt.h"
 #include "store/cosigned.h"
+#include "store/stamps.h"
 #include "store/tile.h"
+
+enum { STAMPS_TRIED = 16 /* whoever writes there must not keep us busy */ };
 
 struct walk_log {
 	struct walk *walk;
@@ -21,6 +24,9 @@ struct walk_log {
 	struct checkpoint cosigned;      /* by the trusted witness; size 0: none */
 	uint64_t cosigned_at;
 	uint8_t root[HASH_SIZE];         /* of our first cosigned.size leaves */
+	struct checkpoint stamped;       /* by the trusted authority; size 0: none */
+	uint64_t stamped_at;
+	uint8_t stamped_root[HASH_SIZE];
 	uint64_t wrong_hashes;
 };
 
@@ -33,6 +39,8 @@ static int hash_leaf(void *context, uint64_t index, const uint8_t *data, size_t 
 	merkle_edge_add(&l->edge, leaf);
 	if (l->edge.size == l->cosigned.size)
 		merkle_edge_root(&l->edge, l->root);
+	if (l->edge.size == l->stamped.size)
+		merkle_edge_root(&l->edge, l->stamped_root);
 	/* Proofs are made of these. */
 	if (tile_get(l->tiles, 0, index, stored) != 0 || memcmp(leaf, stored, HASH_SIZE) != 0)
 		l->wrong_hashes++;
@@ -82,7 +90,8 @@ static int give_leaf(void *context, uint64_t index, const uint8_t *data, size_t 
 	h = walk_host(w, &record.host);
 	if (h == NULL)
 		return ITM_ENOMEM;
-	verifier_logged(h->verifier, &record, index < l->cosigned.size ? l->cosigned_at : 0, w->origin);
+	verifier_logged(h->verifier, &record, index < l->cosigned.size ? l->cosigned_at : 0,
+			index < l->stamped.size ? l->stamped_at : 0, w->origin);
 	return 0;
 }
 
@@ -116,24 +125,61 @@ static int load_cosigned(struct walk_log *l, const char *dir)
 	return r == ITM_ENOMEM ? r : 0;
 }
 
-/* The log against what the witness saw of it. */
-static void check_cosigned(struct walk_log *l, const struct checkpoint *c)
+/* The newest stamp that holds. */
+static void load_stamped(struct walk_log *l, const char *dir)
 {
-	const char *wrong = NULL;
+	const struct verify_trust *trust = &l->walk->trust;
+	struct buffer note, response;
+	struct checkpoint c;
+	char folder[4096];
+	int64_t at;
 
-	if (l->cosigned.size == 0)
-		return;
-	if (strcmp(l->cosigned.origin, c->origin) != 0)
-		wrong = "the witness cosigned another log";
-	else if (l->cosigned.size > c->size)
-		wrong = "the log went back: the witness cosigned more leaves than it has";
-	else if (memcmp(l->root, l->cosigned.root, HASH_SIZE) != 0)
-		wrong = "the log was forked: the witness cosigned other leaves";
-	if (wrong == NULL)
-		return;
-	walk_flaw(l->walk, "log", 0, wrong);
-	l->cosigned.size = 0;
+	snprintf(folder, sizeof(folder), "%.4000s/stamps", dir);
+	buffer_init(&note, NOTE_MAX);
+	buffer_init(&response, STAMPS_RESPONSE_MAX);
+	for (uint64_t size = UINT64_MAX, tries = trust->stamped != NULL ? STAMPS_TRIED : 0; tries > 0; tries--) {
+		size = stamps_below(folder, size);
+		if (size == 0)
+			break;
+		buffer_clear(&note);
+		buffer_clear(&response);
+		if (stamps_read(folder, size, &note, &response) != 0 ||
+		    checkpoint_open(note.data, note.len, trust->log, &c, NULL, NULL) != 0 || c.size != size)
+			continue;
+		at = trust->stamped(trust->stamps, size, note.data, note.len);
+		if (at <= 0)
+			continue;
+		l->stamped = c;
+		l->stamped_at = (uint64_t)at;
+		break;
+	}
+	buffer_free(&note);
+	buffer_free(&response);
 }
+
+/* The log against what somebody saw of it; it is not counted when it differs. */
+static void check_seen(struct walk_log *l, const struct checkpoint *c, struct checkpoint *seen,
+		       const uint8_t root[HASH_SIZE], const char *const wrong[3])
+{
+	if (seen->size == 0)
+		return;
+	bool other = strcmp(seen->origin, c->origin) != 0, more = seen->size > c->size;
+
+	if (!other && !more && memcmp(root, seen->root, HASH_SIZE) == 0)
+		return;
+	walk_flaw(l->walk, "log", 0, wrong[other ? 0 : more ? 1 : 2]);
+	seen->size = 0;
+}
+
+static const char *const not_cosigned[] = {
+	"the witness cosigned another log",
+	"the log went back: the witness cosigned more leaves than it has",
+	"the log was forked: the witness cosigned other leaves",
+}, *const not_stamped[] = {
+	"a checkpoint of another log was stamped",
+	"the log went back: a checkpoint with more leaves than it has was stamped",
+	"the log was forked: a checkpoint with other leaves was stamped",
+};
 
 static int check_log(struct walk_log *l, struct tile_log *tiles, const struct checkpoint *c)
 {
@@ -150,7 +196,8 @@ static int check_log(struct walk_log *l, struct tile_log *tiles, const struct ch
 	else if (l->wrong_hashes > 0)
 		walk_flaw(l->walk, "log", 0, "the central log's tiles do not hold the hashes of its leaves");
 	else {
-		check_cosigned(l, c);
+		check_seen(l, c, &l->cosigned, l->root, not_cosigned);
+		check_seen(l, c, &l->stamped, l->stamped_root, not_stamped);
 		return tile_entries(tiles, 0, give_leaf, l);
 	}
 	return 0;
@@ -185,6 +232,7 @@ int walk_log(struct walk *w, const char *store)
 	r = load_cosigned(&l, dir);
 	if (r != 0)
 		return r;
+	load_stamped(&l, dir);
 	r = tile_open(&tiles, dir, c.size);
 	if (r == 0)
 		r = check_log(&l, &tiles, &c);

@@ -278,7 +278,8 @@ static int take_block(struct verifier *v, const struct unit *u, const char *orig
 	return 0;
 }
 
-static int take_record(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, const char *origin)
+static int take_record(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, uint64_t stamped_at,
+		       const char *origin)
 {
 	struct recent *known = recent_block(v, r->sequence);
 	if (v->result.blocks > 0 && !id_equal(&r->host, &v->result.host))
@@ -294,20 +295,25 @@ static int take_record(struct verifier *v, const struct receipt_record *r, uint6
 		v->result.witnessed_sequence = r->sequence;
 		v->result.witnessed_at = witnessed_at;
 	}
+	if (known != NULL && stamped_at != 0 && r->sequence > v->result.stamped_sequence) {
+		v->result.stamped_sequence = r->sequence;
+		v->result.stamped_at = stamped_at;
+	}
 	for (size_t i = 0; r->type == RECEIPT_GENESIS && i < v->genesis_count; i++)
 		if (memcmp(v->genesis[i].hash, r->block_hash, HASH_SIZE) == 0)
 			v->genesis[i].attested = true;
 	return 0;
 }
 
-int verifier_logged(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, const char *origin)
+int verifier_logged(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, uint64_t stamped_at,
+		    const char *origin)
 {
 	if (v->stopped || r->type == RECEIPT_ACT)
 		return 0;
 	if (r->sequence < v->result.first_sequence)
 		verify_find(v, VERDICT_TAMPERED, "TAMPERED: the log has block %" PRIu64 ", the record begins at %" PRIu64,
 			    r->sequence, v->result.first_sequence);
-	return take_record(v, r, witnessed_at, origin);
+	return take_record(v, r, witnessed_at, stamped_at, origin);
 }
 
 /* When the trusted witness cosigned the receipt's checkpoint; 0 = it did not. */
@@ -318,6 +324,15 @@ static uint64_t cosigned_at(const struct verifier *v, const struct receipt *r)
 	if (!v->trust.has_witness || note_decode(r->note, r->note_len, &note, NULL) != 0)
 		return 0;
 	return note_check(&note, &v->trust.witness, &at) == 0 ? at : 0;
+}
+
+static uint64_t stamped_at(const struct verifier *v, const struct receipt *r)
+{
+	struct checkpoint c;
+	if (v->trust.stamped == NULL || checkpoint_open(r->note, r->note_len, v->trust.log, &c, NULL, NULL) != 0)
+		return 0;
+	int64_t at = v->trust.stamped(v->trust.stamps, c.size, r->note, r->note_len);
+	return at > 0 ? (uint64_t)at : 0;
 }
 
 static int take_receipt(struct verifier *v, const struct unit *u, const char *origin, uint64_t offset)
@@ -335,7 +350,7 @@ static int take_receipt(struct verifier *v, const struct unit *u, const char *or
 	/* A receipt between two may be missing; then the proof begins elsewhere. */
 	if (receipt_follow(&receipt, &v->seen, &why) == ITM_ECRYPTO)
 		return verify_broken(v, origin, offset, why);
-	return take_record(v, &receipt.record, cosigned_at(v, &receipt), origin);
+	return take_record(v, &receipt.record, cosigned_at(v, &receipt), stamped_at(v, &receipt), origin);
 }
 
 /* A later declaration of bytes that a crash left torn: segment, offset, length. */
@@ -428,6 +443,11 @@ static void judge_log(struct verifier *v)
 	else if (v->trust.has_witness && r->witnessed_sequence < needed)
 		verify_find(v, VERDICT_UNATTESTED, "the witness %s vouches for the log to block %" PRIu64 ", the record goes to %" PRIu64,
 			    v->trust.witness.name, r->witnessed_sequence, needed);
+	if (v->trust.stamped != NULL && r->stamped_sequence == 0)
+		verify_find(v, VERDICT_UNATTESTED, "no time stamp of the trusted authority covers this record");
+	else if (v->trust.stamped != NULL && r->stamped_sequence < needed)
+		verify_find(v, VERDICT_UNATTESTED, "the time stamp covers the record to block %" PRIu64 ", it goes to %" PRIu64,
+			    r->stamped_sequence, needed);
 	if (v->anchored_sequence >= needed && needed != 0)
 		return;
 	if (!v->trust.has_log)

@@ -40,6 +40,7 @@ struct verify_result {
 	bool closed;                     /* last block has CLOSE */
 	uint64_t links;                  /* blocks of an excerpt that were checked without what they cover */
 	uint64_t witnessed_sequence, witnessed_at; /* the highest block a trusted witness's cosignature covers, and its time, s since 1970 */
+	uint64_t stamped_sequence, stamped_at; /* the same of a time stamp */
 	uint64_t geneses, attested;      /* beginnings of a chain of keys; those somebody vouches for */
 	uint64_t clock_steps;            /* wall clock against boot clock, over VERIFY_CLOCK_STEP_NS */
 	int64_t clock_step_ns;           /* the largest */
@@ -52,6 +53,10 @@ struct verify_trust {
 	uint8_t log[SIGN_PUBLIC_SIZE];       /* of the server */
 	bool has_witness;                    /* then a cosignature is demanded: UNATTESTED without */
 	struct note_key witness;
+	/* A time stamp is demanded (NULL: no): when a trusted authority stamped this
+	 * checkpoint, s since 1970; 0 = it did not. */
+	int64_t (*stamped)(void *context, uint64_t size, const void *note, size_t len);
+	void *stamps;                        /* its context */
 };
 
 /* One host's chain.  Start anywhere: a first block that is not GENESIS is
@@ -73,9 +78,11 @@ struct block;
 void verifier_second_block(struct verifier *v, const struct block *b, const char *origin);
 /* A leaf of the central log that the caller has verified as a whole under the
  * trusted log key; after the units it speaks of.  witnessed_at: when the
- * trusted witness cosigned a checkpoint that covers it; 0 = it did not. */
+ * trusted witness cosigned a checkpoint that covers it, and stamped_at when an
+ * authority stamped one; 0 = it did not. */
 struct receipt_record;
-int verifier_logged(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, const char *origin);
+int verifier_logged(struct verifier *v, const struct receipt_record *r, uint64_t witnessed_at, uint64_t stamped_at,
+		    const char *origin);
 /* A unit or file that could not be decoded at all. */
 void verifier_broken(struct verifier *v, const char *origin, const struct fault *fault);
 /* Spool segment number ends inside a unit that begins at offset: what a crash

@@ -118,14 +118,16 @@ int evidence_segments(struct evidence *e, int (*each)(void *context, const struc
 typedef int evidence_each_unit(void *context, const struct unit *u, const char *place, uint64_t offset);
 int evidence_lineage(struct evidence *e, const struct id *stream, evidence_each_unit *each, void *context);
 
-/* The receipt of a block by the log's checkpoint as it is now, and that of a
- * GENESIS' countersignature.  ITM_ENOENT: no such block of that hash.  What the
- * checkpoint does not cover, or is none, is left empty.  A cosigned checkpoint
- * that covers it is taken instead of the newest, but none of fewer leaves than
- * *shown, which is moved on: the next receipt must not show a log gone back. */
-int evidence_receipt(struct evidence *e, const struct id *host, uint64_t sequence,
-		     const uint8_t block_hash[HASH_SIZE], uint64_t *shown, struct buffer *receipt,
-		     struct buffer *countersign);
+/* The countersignature of a GENESIS and, of the last block, the receipt, by the
+ * log's checkpoint as it is now.  ITM_ENOENT: no such block of that hash.  What
+ * the checkpoint does not cover, or is none, is left empty.  A cosigned
+ * checkpoint that covers it is taken instead of the newest.  Where one that
+ * covers it was time-stamped, the earliest of these is taken first, and the
+ * other for a second receipt.  None has fewer leaves than *shown, which is
+ * moved on: the next receipt must not show a log gone back. */
+struct evidence_words { struct buffer countersign, receipt, second; }; /* unit payloads */
+int evidence_receipt(struct evidence *e, const struct id *host, uint64_t sequence, const uint8_t block_hash[HASH_SIZE],
+		     bool last, uint64_t *shown, struct evidence_words *out);
 /* The leaves of a stored block; ITM_ENOENT: no such block of that hash. */
 struct evidence_logged { uint64_t leaf, genesis_leaf; bool genesis; struct receipt_record record, genesis_record; };
 int evidence_logged(struct evidence *e, const struct id *host, uint64_t sequence, const uint8_t block_hash[HASH_SIZE],

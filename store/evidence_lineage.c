@@ -84,20 +84,24 @@ static int evidence_give_payload(uint8_t type, const struct buffer *payload, con
 static int evidence_give_words(struct evidence *e, const struct id *host, const struct evidence_link *link, bool last,
 			       uint64_t *shown, const char *place, evidence_each_unit *each, void *context)
 {
-	struct buffer receipt, countersign;
+	struct evidence_words w;
 	int rc;
 
-	buffer_init(&receipt, UNIT_PAYLOAD_MAX);
-	buffer_init(&countersign, UNIT_PAYLOAD_MAX);
-	rc = evidence_receipt(e, host, link->sequence, link->hash, shown, &receipt, &countersign);
+	buffer_init(&w.countersign, UNIT_PAYLOAD_MAX);
+	buffer_init(&w.receipt, UNIT_PAYLOAD_MAX);
+	buffer_init(&w.second, UNIT_PAYLOAD_MAX);
+	rc = evidence_receipt(e, host, link->sequence, link->hash, last, shown, &w);
 	if (rc == ITM_ENOENT)
 		rc = 0;
 	if (rc == 0)
-		rc = evidence_give_payload(UNIT_COUNTERSIGN, &countersign, place, link->offset, each, context);
-	if (rc == 0 && last)
-		rc = evidence_give_payload(UNIT_RECEIPT, &receipt, place, link->offset, each, context);
-	buffer_free(&receipt);
-	buffer_free(&countersign);
+		rc = evidence_give_payload(UNIT_COUNTERSIGN, &w.countersign, place, link->offset, each, context);
+	if (rc == 0)
+		rc = evidence_give_payload(UNIT_RECEIPT, &w.receipt, place, link->offset, each, context);
+	if (rc == 0)
+		rc = evidence_give_payload(UNIT_RECEIPT, &w.second, place, link->offset, each, context);
+	buffer_free(&w.countersign);
+	buffer_free(&w.receipt);
+	buffer_free(&w.second);
 	return rc;
 }
 

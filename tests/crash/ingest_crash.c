@@ -412,7 +412,7 @@ static int look_leaf(void *context, uint64_t index, const uint8_t *data, size_t 
 	struct receipt_record record;
 	uint8_t hash[HASH_SIZE];
 	must(receipt_record_decode(data, len, &record, NULL) == 0, "a leaf of the log");
-	must(verifier_logged(l->verifier, &record, 0, "log") == 0, "a leaf of another block");
+	must(verifier_logged(l->verifier, &record, 0, 0, "log") == 0, "a leaf of another block");
 	merkle_leaf(data, len, hash);
 	merkle_edge_add(&l->edge, hash);
 	must(l->edge.size == index + 1, "a leaf out of order");
