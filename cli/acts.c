@@ -49,7 +49,8 @@ struct listing {
 
 static bool wanted(const struct acts_options *o, const struct act *a)
 {
-	return (o->verb == NULL || strcmp(o->verb, a->verb) == 0) &&
+	/* What the server noticed by itself is in itm alerts. */
+	return (o->verb == NULL ? strcmp(a->verb, ACT_ALERT) != 0 : strcmp(o->verb, a->verb) == 0) &&
 	       (o->subject == NULL || strncmp(o->subject, a->subject, strlen(o->subject)) == 0);
 }
 

@@ -1,21 +1,19 @@
 /* itm events: what happened on hosts beside the sessions, newest first. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/hostnotes.h"
 #include "cli/listing.h"
 #include "cli/startup.h"
-#include "store/hostnote.h"
-#include "store/source.h"
+#include "store/index.h"
 #include "view/notes.h"
 #include "view/when.h"
 
-enum { SPOOL_EVENTS_MAX = 65536, WORDS_MAX = 2048 };
+enum { WORDS_MAX = 2048 };
 
 struct events_options {
 	struct places_options places;
@@ -114,90 +112,9 @@ static int add(void *context, const struct index_event *e)
 	return list->as_json ? add_json(list, e) : add_row(list, e);
 }
 
-/* ---- a spool has no index: its host streams are read ---- */
-
-struct gathered {
-	struct index_event *events;
-	size_t count, size;
-};
-
-static int gather(struct gathered *g, const struct index_event *e)
-{
-	struct index_event *more;
-	char *text;
-
-	if (g->count == SPOOL_EVENTS_MAX)
-		return ITM_ELIMIT;
-	if (g->count == g->size) {
-		size_t size = g->size != 0 ? g->size * 2 : 64;
-		more = realloc(g->events, size * sizeof(*more));
-		if (more == NULL)
-			return ITM_ENOMEM;
-		g->events = more;
-		g->size = size;
-	}
-	text = malloc(e->text_len + 1);
-	if (text == NULL)
-		return ITM_ENOMEM;
-	memcpy(text, e->text, e->text_len);
-	text[e->text_len] = '\0';
-	g->events[g->count] = *e;
-	g->events[g->count++].text = text;
-	return 0;
-}
-
-static int gather_stream(struct gathered *g, const char *dir, const struct index_session *session,
-			 const struct index_event_filter *filter)
-{
-	struct source_event se;
-	int r;
-	struct source *source = source_open(dir, &session->stream, &r);
-	uint64_t number = 0;
-
-	if (source == NULL)
-		return r;
-	while ((r = source_next(source, &se)) != 0) {
-		struct index_event e = { .host = session->host, .stream = session->stream, .number = number,
-					 .provisional = !se.sealed };
-		/* What is broken is passed over here; itm verify names it. */
-		if (r < 0 || hostnote_read(&se.event, se.wall_ns, &e) != 0)
-			continue;
-		number++;
-		snprintf(e.hostname, sizeof(e.hostname), "%s", session->hostname);
-		r = index_event_wanted(filter, &e) ? gather(g, &e) : 0;
-		if (r != 0)
-			break;
-	}
-	source_close(source);
-	return r;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-	const struct index_event *x = a, *y = b;
-
-	if (x->wall_ns != y->wall_ns)
-		return (x->wall_ns < y->wall_ns) - (x->wall_ns > y->wall_ns);
-	return (x->number < y->number) - (x->number > y->number);
-}
-
 static int from_spool(struct listing *list, const char *dir, const struct catalog *c)
 {
-	const struct index_event_filter *filter = list->filter;
-	struct gathered g = { 0 };
-	int r = 0;
-
-	for (size_t i = 0; i < c->count && r == 0; i++)
-		if (strcmp(c->sessions[i].mode, "host") == 0)
-			r = gather_stream(&g, dir, &c->sessions[i], filter);
-	if (g.count > 1)
-		qsort(g.events, g.count, sizeof(*g.events), newest_first);
-	for (size_t i = 0; i < g.count && i < filter->limit && r == 0; i++)
-		r = add(list, &g.events[i]);
-	for (size_t i = 0; i < g.count; i++)
-		free((void *)(uintptr_t)g.events[i].text);
-	free(g.events);
-	return r;
+	return hostnotes_read(dir, c, list->filter, add, list);
 }
 
 static int from_index(struct listing *list, struct index *index)

@@ -26,6 +26,7 @@ enum {
 	ACT_TEXT_MAX = 20480,        /* bytes of the whole record */
 };
 #define ACT_NO_LOGIN UINT32_MAX
+#define ACT_ALERT "alert"        /* verb: nobody's act, the server noticed something (alert.h); subject: the host */
 
 struct act {
 	int64_t wall_ns;             /* 1970 to 9999 */

@@ -134,6 +134,24 @@ bool hoststream_put(struct hoststream *h, struct buffer *note)
 	return true;
 }
 
+bool hoststream_alert(struct hoststream *h, enum alert a, const struct buffer *facts)
+{
+	struct buffer b;
+	size_t len = facts != NULL ? facts->len : 0;
+	buffer_init(&b, HOSTSTREAM_NOTE_MAX);
+	meta_put(&b, "event", "alert");
+	alert_begin(&b, a);
+	/* Whole lines only. */
+	if (len > HOSTSTREAM_NOTE_MAX - b.len)
+		for (len = HOSTSTREAM_NOTE_MAX - b.len; len > 0 && facts->data[len - 1] != '\n'; len--)
+			;
+	if (len > 0)
+		buffer_put(&b, facts->data, len);
+	bool kept = hoststream_put(h, &b);
+	buffer_free(&b);
+	return kept;
+}
+
 bool hoststream_activity(struct hoststream *h, uint64_t boot_ns, const void *data, size_t len)
 {
 	if (!is_open(h))

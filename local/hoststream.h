@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/id.h"
+#include "format/alert.h"
 #include "local/control.h"
 #include "local/loop.h"
 #include "local/recording.h"
@@ -40,6 +41,10 @@ bool hoststream_paired(struct hoststream *h, const char *key, int fd);
 void hoststream_renewed(struct hoststream *h);
 /* One note of key=value lines.  False: no room; it is counted. */
 bool hoststream_put(struct hoststream *h, struct buffer *note);
+/* An alert: the note event=alert, alert=, severity=, then facts (key=value
+ * lines of meta.h; NULL = none; cut at a line when there are too many).  False:
+ * no room; it is counted. */
+bool hoststream_alert(struct hoststream *h, enum alert a, const struct buffer *facts);
 /* Activity (activity.h) at boot_ns, sent with what comes in the same 300 ms. */
 bool hoststream_activity(struct hoststream *h, uint64_t boot_ns, const void *data, size_t len);
 

@@ -54,6 +54,7 @@ static const struct config_key server_keys[] = {
 	TEXT(settings_server, tls_cert),
 	TEXT(settings_server, tls_ca),
 	{ "checkpoint_interval", CONFIG_DURATION, offsetof(struct settings_server, checkpoint_interval_ms), 0, 100, 60000, NULL },
+	{ "silence", CONFIG_DURATION, offsetof(struct settings_server, silence_ms), 0, 0, 86400000, NULL },
 	{ "segment_size", CONFIG_SIZE, offsetof(struct settings_server, segment_size), 0, 4 << 20, 1 << 30, NULL },
 	/* At least a day: "retention = 90" would be seconds, and the end of the store. */
 	{ "retention", CONFIG_DURATION, offsetof(struct settings_server, retention_ms), 0, 86400000, 0, NULL },
@@ -96,6 +97,7 @@ static const struct settings_server server_defaults = {
 	.tls_ca = KEYS "/ca.crt",
 	.segment_size = 64 << 20,
 	.checkpoint_interval_ms = 1000,
+	.silence_ms = 60000,
 };
 
 int settings_read_agent(const char *path, struct settings_agent *out, char error[CONFIG_ERROR_SIZE])

@@ -44,6 +44,7 @@ struct settings_server {
 	uint64_t retention_ms;        /* sessions older than this are removed; 0 = never */
 	char custody_group[64];       /* may redact, delete and hold; "" = root only */
 	char approval[256];           /* acts that need a second person: redact delete release */
+	uint64_t silence_ms;          /* without a signed block for so long a host is an alert; 0 = never */
 	uint64_t checkpoint_interval_ms; /* of the central log; 100..60000 */
 };
 /* Fill in the defaults, then read path over them.  A missing file leaves the

@@ -37,9 +37,15 @@ static const char *const schema[] = {
 	/* Bytes of words gathered in memory before they are written as one part (SQLite FTS5, 6.5): of larger parts
 	 * fewer are merged. */
 	"INSERT INTO words (words, rank) VALUES ('hashsize', 4194304);",
+	/* session 0: the server's, numbered by its leaf. */
+	"CREATE TABLE alert ("
+	" id INTEGER PRIMARY KEY, session INTEGER NOT NULL, number INTEGER NOT NULL, wall_ns INTEGER NOT NULL,"
+	" host BLOB NOT NULL, hostname TEXT NOT NULL, name TEXT NOT NULL, severity INTEGER NOT NULL, about BLOB NOT NULL,"
+	" state TEXT NOT NULL, provisional INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (session, number));"
+	"CREATE INDEX alert_time ON alert (wall_ns);",
 	NULL,
 };
-enum { SCHEMA_VERSION = 4 };
+enum { SCHEMA_VERSION = 5 };
 
 struct index *index_open(const char *dir, bool write, int *error)
 {
@@ -82,7 +88,7 @@ void index_close(struct index *x)
 		return;
 	struct sql_statement *all[] = { x->put_session, x->find_session, x->put_block, x->put_text, x->live,
 					x->drop_block, x->drop_text, x->get_position, x->put_position,
-					x->put_event };
+					x->put_event, x->put_alert };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (all[i] != NULL)
 			sql_finalize(all[i]);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "format/alert.h"
 #include "terminal/lines.h"
 
 struct index;
@@ -68,6 +69,35 @@ struct index_event_filter {
 int index_events(struct index *x, const struct index_event_filter *f,
 		 int (*each)(void *context, const struct index_event *e), void *context);
 bool index_event_wanted(const struct index_event_filter *f, const struct index_event *e);
+
+/* Alerts (format/alert.h): notes of hosts' own streams, and what the server
+ * noticed by itself, which are acts of its log: both come again when the index
+ * is made anew. */
+struct index_alert {
+	struct id host, about;         /* about: the session, zero = none */
+	struct id stream;              /* in which it stands; zero = the server's */
+	uint64_t number;               /* there, or its leaf of the central log */
+	int64_t wall_ns;
+	char hostname[256], name[32], state[16]; /* state: new */
+	enum alert_severity severity;
+	bool provisional;
+	const char *text;              /* borrowed: key=value lines (meta.h) */
+	size_t text_len;
+};
+struct index_alert_filter {
+	const char *host, *name;       /* globs; NULL = all */
+	const char *session;           /* the beginning of its id, in capitals; NULL = all */
+	enum alert_severity severity;  /* this or worse; 0 = all */
+	int64_t after_wall_ns, before_wall_ns; /* 0 = open */
+	uint64_t limit;                /* 0 = 100 */
+};
+/* Newest first. */
+int index_alerts(struct index *x, const struct index_alert_filter *f,
+		 int (*each)(void *context, const struct index_alert *a), void *context);
+bool index_alert_wanted(const struct index_alert_filter *f, const struct index_alert *a);
+/* Name, severity, about and text out of an alert's text; the rest is left.
+ * ITM_ENOENT: it names no alert. */
+int index_alert_read(const char *text, size_t len, struct index_alert *out);
 
 /* Search, in the language of query.h, newest first. */
 struct index_line { uint64_t time_ms; const char *text; size_t len; };

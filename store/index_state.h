@@ -12,7 +12,7 @@ struct index {
 	struct inflate *inflate;
 	/* The writer's statements, prepared when first used. */
 	struct sql_statement *put_session, *find_session, *put_block, *put_text, *live, *drop_block, *drop_text,
-			     *get_position, *put_position, *put_event;
+			     *get_position, *put_position, *put_event, *put_alert;
 };
 
 /* The columns index_state_session reads, in its order. */

@@ -227,6 +227,7 @@ int index_write_forget(struct index *x, const struct id *stream)
 {
 	static const char *const steps[] = {
 		"DELETE FROM tblock WHERE session = ?1", "DELETE FROM event WHERE session = ?1",
+		"DELETE FROM alert WHERE session = ?1",
 		"DELETE FROM session WHERE id = ?1",
 	};
 	struct sql_statement *blocks;
@@ -255,16 +256,32 @@ int index_write_scrub(struct index *x)
 	return sql_scrub(x->db);
 }
 
-int index_write_removed(struct index *x, uint64_t *row)
+static int get_position(struct index *x, const char *name, uint64_t *row)
 {
 	struct sql_statement *q;
-	int result = sql_prepare(x->db, "SELECT value FROM position WHERE name = 'removal'", &q);
+	int result = sql_prepare(x->db, "SELECT value FROM position WHERE name = ?1", &q);
 	if (result != 0)
 		return result;
+	sql_bind_text(q, 1, name);
 	result = sql_step(q);
 	*row = result == 1 ? (uint64_t)sql_int(q, 0) : 0;
 	sql_finalize(q);
 	return result < 0 ? result : 0;
+}
+
+int index_write_removed(struct index *x, uint64_t *row)
+{
+	return get_position(x, "removal", row);
+}
+
+int index_write_acts(struct index *x, uint64_t *leaf)
+{
+	return get_position(x, "act", leaf);
+}
+
+int index_write_set_acts(struct index *x, uint64_t leaf)
+{
+	return run_with(x, "INSERT INTO position VALUES ('act', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1", (int64_t)leaf);
 }
 
 int index_write_set_removed(struct index *x, uint64_t row)

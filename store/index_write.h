@@ -44,6 +44,11 @@ int index_write_drop_live(struct index *x, int64_t session);
 /* An event of the host's stream that is session `session`; one with the same
  * number is replaced. */
 int index_write_event(struct index *x, int64_t session, const struct index_event *e);
+/* An alert of the stream that is session `session`, or of the server (0). */
+int index_write_alert(struct index *x, int64_t session, const struct index_alert *a);
+/* How many leaves of the central log were looked at for the server's alerts. */
+int index_write_acts(struct index *x, uint64_t *leaf);
+int index_write_set_acts(struct index *x, uint64_t leaf);
 /* Number of sessions. */
 int index_write_count(struct index *x, uint64_t *sessions);
 

@@ -15,7 +15,8 @@ void notes_words(const struct index_event *e, char *out, size_t size)
 {
 	/* What a person wants to know, in this order. */
 	static const char *const keys[] = { "reason", "service", "rhost", "tty", "shells", "seconds", "count",
-					    "accounts", "pid" };
+					    "accounts", "pid",
+					    "part", "path", "by" };
 	char value[256];
 	size_t used = 0;
 	int n;

@@ -83,6 +83,18 @@ static bool tell(struct events *e, struct buffer *b)
 	return kept;
 }
 
+/* An event that is an alert too: the same facts, without the event's name. */
+static bool tell_alert(struct events *e, enum alert a, struct buffer *b)
+{
+	const uint8_t *rest = b->len > 0 ? memchr(b->data, '\n', b->len) : NULL;
+	size_t skip = rest != NULL ? (size_t)(rest - b->data) + 1 : b->len;
+	const struct buffer facts = { .data = b->data + skip, .len = b->len - skip };
+	bool kept = hoststream_put(&e->stream, b);
+	kept &= hoststream_alert(&e->stream, a, &facts);
+	buffer_free(b);
+	return kept;
+}
+
 /* ---- the stream ---- */
 
 void events_init(struct events *e, struct loop *loop, struct control *control, const struct scope *scope)
@@ -226,7 +238,10 @@ static void notice_changes(struct events *e)
 		if (s->list.number != 0)
 			keylist_describe(&s->list, &b);
 		put_text(&b, "reason", s->words);
-		tell(e, &b);
+		if (s->refused)
+			tell_alert(e, ALERT_KEYLIST_REFUSED, &b);
+		else
+			tell(e, &b);
 	}
 }
 
@@ -259,7 +274,10 @@ void events_log(struct events *e, const char *refused)
 		return;
 	begin(&b, refused[0] != '\0' ? "log-refused" : "log-resumed");
 	put_text(&b, "reason", refused[0] != '\0' ? refused : "the server's log goes on from what was seen of it");
-	tell(e, &b);
+	if (refused[0] != '\0')
+		tell_alert(e, ALERT_LOG_REFUSED, &b);
+	else
+		tell(e, &b);
 }
 
 /* ---- logins ---- */
@@ -320,7 +338,7 @@ bool events_missed(struct events *e, const struct missed *m, const char *name)
 	put_text(&b, "reason", m->reason);
 	put_text(&b, "when", when);
 	put_text(&b, "note", name);
-	return tell(e, &b);
+	return m->what == MISSED_REFUSED ? tell(e, &b) : tell_alert(e, ALERT_UNRECORDED, &b);
 }
 
 bool events_missed_unreadable(struct events *e, const char *name, const char *reason)
@@ -360,7 +378,10 @@ void events_session_ended(struct events *e, const struct session *s, const char 
 	char reason[96];
 	snprintf(reason, sizeof reason, "the recorder %s", how);
 	put_text(&b, "reason", reason);
-	tell(e, &b);
+	if (status > 0)
+		tell_alert(e, ALERT_RECORDER_LOST, &b);
+	else
+		tell(e, &b);
 }
 
 void events_session_failed(struct events *e, bool refused, const struct id *stream, pid_t pid,
@@ -374,7 +395,10 @@ void events_session_failed(struct events *e, bool refused, const struct id *stre
 	put_id(&b, "stream", stream);
 	meta_put_number(&b, "pid", (unsigned long long)pid);
 	put_meta(&b, meta);
-	tell(e, &b);
+	if (refused)
+		tell(e, &b);
+	else
+		tell_alert(e, ALERT_UNRECORDED, &b);
 }
 
 void events_session_direct(struct events *e, const char *user, uid_t uid, pid_t pid, const struct login *l)

@@ -1,8 +1,12 @@
 #include "store/indexd/follow.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
+#include "format/act.h"
+#include "format/meta.h"
 #include "store/evidence_remove.h"
 #include "store/index_write.h"
 #include "store/indexd/stream.h"
@@ -28,6 +32,7 @@ struct follow {
 	struct host_boot *hosts;
 	size_t host_count, host_size;
 	uint64_t position, now_ms;
+	uint64_t acts;                   /* leaves of the log looked at for the server's alerts */
 	uint64_t removed;                /* what was removed is out of the index up to this row */
 	uint64_t scrub_ms;               /* when the files are next tried to be cleaned of it; 0 = they are */
 	uint64_t chunks_done, pass_chunks;
@@ -45,6 +50,8 @@ struct follow *follow_new(struct index *x, struct evidence *e, int *error)
 	*error = index_write_position(x, &f->position);
 	if (*error == 0)
 		*error = index_write_removed(x, &f->removed);
+	if (*error == 0)
+		*error = index_write_acts(x, &f->acts);
 	f->scrub_ms = 1; /* an earlier run may not have come to it */
 	if (*error != 0) {
 		free(f);
@@ -270,9 +277,39 @@ static int read_removed(struct follow *f)
 	return result == 0 ? index_write_set_removed(f->x, f->removed) : result;
 }
 
+/* The server's own alerts are acts of its log (store/ingestd/alarm.h). */
+
+static int on_act(void *context, const struct evidence_act *act)
+{
+	struct follow *f = context;
+	struct index_alert a = { .number = act->leaf };
+	struct act *said = malloc(sizeof *said);
+	int result = said != NULL ? 0 : ITM_ENOMEM;
+	f->acts = act->leaf + 1;
+	/* One whose text is gone or changed is named by itm verify. */
+	if (result == 0 && act->text != NULL && act_decode(act->text, act->len, said, NULL) == 0 &&
+	    strcmp(said->verb, ACT_ALERT) == 0 && index_alert_read(said->detail, strlen(said->detail), &a) == 0 &&
+	    id_parse(said->subject, &a.host) == 0) {
+		a.wall_ns = said->wall_ns;
+		(void)meta_get(a.text, a.text_len, "hostname", 0, a.hostname, sizeof a.hostname);
+		result = index_write_alert(f->x, 0, &a);
+	}
+	free(said);
+	return result;
+}
+
+static int read_acts(struct follow *f)
+{
+	uint64_t before = f->acts;
+	int result = evidence_acts(f->e, f->acts, on_act, f);
+	return result == 0 && f->acts != before ? index_write_set_acts(f->x, f->acts) : result;
+}
+
 static int pass(struct follow *f)
 {
 	int result = read_removed(f);
+	if (result == 0)
+		result = read_acts(f);
 	if (result == 0)
 		result = evidence_chunks_after(f->e, f->position, FOLLOW_CHUNKS, on_chunk, f);
 	if (result == 0 && f->pass_chunks < FOLLOW_CHUNKS)
@@ -286,7 +323,7 @@ static int pass(struct follow *f)
 
 int follow_pass(struct follow *f, uint64_t now_ms)
 {
-	uint64_t position = f->position, removed = f->removed;
+	uint64_t position = f->position, removed = f->removed, acts = f->acts;
 	f->now_ms = now_ms;
 	f->pass_chunks = 0;
 	int result = index_write_begin(f->x);
@@ -303,6 +340,7 @@ int follow_pass(struct follow *f, uint64_t now_ms)
 		f->host_count = 0;
 		f->position = position;
 		f->removed = removed;
+		f->acts = acts;
 		return result;
 	}
 	if (f->scrub_ms != 0 && now_ms >= f->scrub_ms)

@@ -58,6 +58,17 @@ static void ahead_full(void *context, struct view *v)
 	(void)v;
 }
 
+/* An event that says it is an alert stands in both lists. */
+static int host_alert(struct stream *s, const struct index_event *e)
+{
+	const struct view *v = s->has_ahead ? &s->ahead : &s->sealed;
+	struct index_alert a = { .host = s->host, .number = e->number, .wall_ns = e->wall_ns, .provisional = e->provisional };
+	if (strcmp(e->kind, "alert") != 0 || index_alert_read(e->text, e->text_len, &a) != 0)
+		return 0;
+	snprintf(a.hostname, sizeof a.hostname, "%s", v->session.hostname);
+	return index_write_alert(s->x, s->row, &a);
+}
+
 static int host_event(void *context, const struct index_event *e)
 {
 	struct stream *s = context;
@@ -65,6 +76,8 @@ static int host_event(void *context, const struct index_event *e)
 		s->error = write_session(s);
 	if (s->error == 0)
 		s->error = index_write_event(s->x, s->row, e);
+	if (s->error == 0)
+		s->error = host_alert(s, e);
 	return s->error;
 }
 

@@ -180,7 +180,7 @@ static int take_event(struct view *v, uint64_t base_ms, const struct record_even
 	struct index_session *s = &v->session;
 	if (base_ms + e->time_ms > v->time_ms)
 		v->time_ms = base_ms + e->time_ms;
-	if (e->kind == RECORD_NOTE && strcmp(s->mode, "host") == 0)
+	if (e->kind == RECORD_NOTE && index_is_stream(s->mode))
 		return take_host_event(v, e);
 	switch (e->kind) {
 	case RECORD_OUT:

@@ -32,6 +32,7 @@ struct intake {
 	size_t count;
 	struct evidence_piece block_piece;
 	struct block block;
+	bool stored;                     /* it is new here */
 	struct buffer scratch;
 };
 
@@ -284,6 +285,7 @@ static int intake_judge(struct intake *in, const void *data, size_t len, struct 
 		rc = intake_chain(in, &h, refusal);
 		if (rc == 0)
 			rc = evidence_put(in->evidence, &in->block, in->chunks, in->decoded, in->count, &in->block_piece);
+		in->stored = rc == 0;
 		if (rc != 0)
 			intake_drop_readers(in);
 	}
@@ -294,8 +296,14 @@ int intake_group(struct intake *in, const struct id *host, const void *data, siz
 		 struct intake_refusal *refusal)
 {
 	in->group++;
+	in->stored = false;
 	in->host = host;
 	return intake_judge(in, data, len, answers, refusal);
+}
+
+const struct block *intake_stored(const struct intake *in)
+{
+	return in->stored ? &in->block : NULL;
 }
 
 int intake_tail(struct intake *in, const struct id *host, const void *data, size_t len, struct intake_refusal *refusal)

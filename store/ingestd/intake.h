@@ -27,6 +27,8 @@ struct intake_refusal { enum forward_error_code code; char text[200]; };
  * drop the peer; other ITM_E*: our own trouble, the host may send it again. */
 int intake_group(struct intake *in, const struct id *host, const void *data, size_t len, struct answers *answers,
 		 struct intake_refusal *refusal);
+/* The block that the last intake_group stored; NULL: it was there, or refused. */
+const struct block *intake_stored(const struct intake *in);
 /* The payload of FORWARD_TAIL.  0 or ITM_EPERM. */
 int intake_tail(struct intake *in, const struct id *host, const void *data, size_t len, struct intake_refusal *refusal);
 /* Forget what was learnt from groups whose commit failed. */

@@ -114,6 +114,10 @@ static bool peer_refuse(struct peer *p, struct peer_service *s, enum forward_err
 	log_error("%s: refused: %s", p->name, why);
 	if (!id_is_zero(&p->host) && code != FORWARD_E_UNKNOWN_HOST)
 		evidence_event(s->evidence, &p->host, code == FORWARD_E_FORK ? "fork" : "refused", why);
+	if (code == FORWARD_E_FORK)
+		alarm_raise(s->alarm, ALERT_FORK, &p->host, why, now_ms);
+	else if (code == FORWARD_E_REFUSED)
+		alarm_raise(s->alarm, ALERT_EVIDENCE_REFUSED, &p->host, why, now_ms);
 	p->state = PEER_CLOSING;
 	p->close_ms = now_ms;
 	p->in.len = 0;
@@ -189,6 +193,7 @@ static bool peer_hello(struct peer *p, struct peer_service *s, const struct forw
 			 hello.last_sequence, h.last_sequence);
 		log_error("%s: %s", p->name, words);
 		evidence_event(s->evidence, &p->host, "behind", words);
+		alarm_raise(s->alarm, ALERT_HOST_BEHIND, &p->host, words, now_ms);
 	}
 	if (hello.log_size > tlog_size(s->log)) {
 		char words[160];
@@ -196,6 +201,7 @@ static bool peer_hello(struct peer *p, struct peer_service *s, const struct forw
 			 ": it went back, or is another", hello.log_size, tlog_size(s->log));
 		log_error("%s: %s", p->name, words);
 		evidence_event(s->evidence, &p->host, "log-behind", words);
+		alarm_raise(s->alarm, ALERT_LOG_BEHIND, &p->host, words, now_ms);
 	}
 	p->answers.seen = hello.log_size;
 	evidence_host_seen(s->evidence, &p->host, clock_wall_ns());
@@ -224,6 +230,8 @@ static bool peer_group(struct peer *p, struct peer_service *s, const struct forw
 		return false;
 	}
 	s->groups++;
+	if (intake_stored(s->intake) != NULL)
+		alarm_block(s->alarm, intake_stored(s->intake), now_ms);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "net/tls.h"
+#include "store/ingestd/alarm.h"
 #include "store/ingestd/intake.h"
 
 enum {
@@ -21,6 +22,7 @@ struct peer_service {
 	struct evidence *evidence;
 	struct intake *intake;
 	struct tlog *log;
+	struct alarm *alarm;         /* NULL = none */
 	struct id server;
 	bool batch;                  /* a batch is open: groups were put */
 	uint64_t groups, frames, refused, blocks_again;

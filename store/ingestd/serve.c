@@ -212,6 +212,7 @@ static void serve_tick(struct serve *s, uint64_t now_ms)
 	auditor_tick(s->auditor, now_ms);
 	custodian_tick(s->custodian, now_ms, clock_wall_ns());
 	evidence_host_import(s->service.evidence);
+	(void)alarm_tick(s->service.alarm, now_ms);
 	for (size_t i = s->count; i-- > 0; )
 		if (!peer_tick(s->peers[i], &s->service, now_ms))
 			serve_remove(s, i);
@@ -278,11 +279,12 @@ int serve_run(const struct serve_config *config)
 	s->service.server = config->server;
 	s->service.log = config->log;
 	s->service.intake = intake_new(config->evidence);
+	s->service.alarm = alarm_new(config->evidence, config->settings->silence_ms);
 	s->unlogged = true; /* what a crash left */
 	s->auditor = auditor_new(config->audit_fd, config->evidence);
 	s->custodian = custodian_new(config->custody_fd, config->evidence, config->log_key, config->settings);
 	s->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int rc = s->service.intake != NULL && s->auditor != NULL && s->custodian != NULL ? 0 : ITM_ENOMEM;
+	int rc = s->service.intake != NULL && s->service.alarm != NULL && s->auditor != NULL && s->custodian != NULL ? 0 : ITM_ENOMEM;
 	while (rc == 0 && !s->stop)
 		rc = serve_turn(s);
 	while (s->count > 0)
@@ -290,6 +292,7 @@ int serve_run(const struct serve_config *config)
 	custodian_free(s->custodian);
 	auditor_free(s->auditor);
 	intake_free(s->service.intake);
+	alarm_free(s->service.alarm);
 	if (s->reserve >= 0)
 		close(s->reserve);
 	free(s);

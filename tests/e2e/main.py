@@ -12,6 +12,7 @@ import time
 import traceback
 
 import lab
+import alert_tests
 import login_tests
 import masking_tests
 import pipe_tests
@@ -30,7 +31,7 @@ import transfer_tests
 import ways_tests
 import witness_tests
 
-MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, sealed_tests, process_tests, ways_tests, crash_tests, events_tests, custody_tests, bundle_tests, damage_tests, witness_tests]
+MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, sealed_tests, process_tests, ways_tests, crash_tests, events_tests, alert_tests, custody_tests, bundle_tests, damage_tests, witness_tests]
 LIMIT_S = 60  # for a test that names none
 
 

@@ -259,9 +259,10 @@ static void test_log_refused(void **state)
 	}
 	recording_flush(&f->events.stream.recording);
 	read_frames(f);
-	assert_int_equal(f->count, 3);
+	assert_int_equal(f->count, 4);
 	assert_non_null(strstr(f->seen[1], "event=log-refused\nreason=it went back\n"));
-	assert_non_null(strstr(f->seen[2], "event=log-resumed\n"));
+	assert_non_null(strstr(f->seen[2], "event=alert\nalert=log-refused\nseverity=critical\nreason=it went back\n"));
+	assert_non_null(strstr(f->seen[3], "event=log-resumed\n"));
 	snprintf(path, sizeof path, "%s/sealer/status", f->dir);
 	unlink(path);
 	snprintf(path, sizeof path, "%s/sealer", f->dir);

@@ -10,6 +10,7 @@
 
 #include "base/atomicfile.h"
 #include "base/buffer.h"
+#include "format/act.h"
 #include "store/evidence_remove.h"
 #include "store/index.h"
 #include "store/indexd/follow.h"
@@ -488,12 +489,88 @@ static void test_removed(void **state)
 	fakestore_session_free(&other);
 }
 
+static int take_alert(void *context, const struct index_alert *a)
+{
+	struct told *t = context;
+	size_t used = strlen(t->text);
+	t->count++;
+	t->provisional += a->provisional;
+	snprintf(t->text + used, sizeof t->text - used, "%llu %s %s %s %s;", (unsigned long long)a->number, a->name,
+		 alert_severity_word(a->severity), a->hostname, id_is_zero(&a->stream) ? "server" : "host");
+	return 0;
+}
+
+static struct told alerts(struct bench *b, const struct index_alert_filter *f)
+{
+	struct told t = { 0 };
+	assert_int_equal(index_alerts(b->x, f, take_alert, &t), 0);
+	return t;
+}
+
+static void server_alert(struct bench *b, const char *text)
+{
+	struct act act = { .wall_ns = 1900000000000000000, .login = ACT_NO_LOGIN, .verb = ACT_ALERT };
+	struct buffer encoded;
+	uint64_t leaf;
+	id_format(&b->f.host, act.subject);
+	assert_int_equal(act_detail(&act, "alert=host-silent"), 0);
+	assert_int_equal(act_detail(&act, "severity=high"), 0);
+	assert_int_equal(act_detail(&act, text), 0);
+	buffer_init(&encoded, ACT_TEXT_MAX);
+	assert_int_equal(act_encode(&encoded, &act), 0);
+	assert_int_equal(evidence_begin(b->f.evidence), 0);
+	assert_int_equal(evidence_act_put(b->f.evidence, encoded.data, encoded.len, act.wall_ns, &leaf), 0);
+	assert_int_equal(evidence_commit(b->f.evidence), 0);
+	buffer_free(&encoded);
+}
+
+/* Those of hosts from their streams, those of the server from its log: the same
+ * ones when the index is made anew. */
+static void test_alerts(void **state)
+{
+	static const char lost[] = "event=alert\nalert=recorder-lost\nseverity=high\nstream=7ZZZZZZZZZZZZZZZZZZZZZZZZZ\nreason=x\n";
+	static const char other[] = "event=alert\nalert=of-another-version\nseverity=absurd\n";
+	static const char bad[] = "event=alert\nalert=no name\n";
+	struct bench *b = *state;
+	struct fakesession host, s;
+	fakestore_session(&s, 5000, "john", "pty");
+	fakestore_event(&s, 110, RECORD_NOTE, sizeof lost - 1, lost); /* in a session it is nothing */
+	fakestore_chunk(&b->f, &s, 0);
+	fakestore_session(&host, 6000, "", "processes");
+	fakestore_event(&host, 10, RECORD_NOTE, sizeof lost - 1, lost);
+	fakestore_event(&host, 20, RECORD_NOTE, sizeof other - 1, other);
+	fakestore_event(&host, 30, RECORD_NOTE, sizeof bad - 1, bad);
+	fakestore_frame(&b->f, &host);
+	server_alert(b, "hostname=db-01");
+	pass(b);
+	struct told t = alerts(b, &(struct index_alert_filter){ 0 });
+	assert_int_equal(t.provisional, 2);
+	fakestore_chunk(&b->f, &host, 0);
+	pass(b);
+	restart(b);
+	pass(b);
+	struct told sealed = alerts(b, &(struct index_alert_filter){ 0 });
+	assert_int_equal(sealed.provisional, 0);
+	assert_string_equal(sealed.text, t.text);
+	/* Its number is the leaf of the log. */
+	assert_string_equal(t.text + strcspn(t.text, " "), " host-silent high db-01 server;1 of-another-version medium db-01 host;"
+			    "0 recorder-lost high db-01 host;");
+	assert_int_equal(alerts(b, &(struct index_alert_filter){ .severity = ALERT_HIGH }).count, 2);
+	assert_int_equal(alerts(b, &(struct index_alert_filter){ .session = "7ZZZ" }).count, 1);
+	assert_int_equal(alerts(b, &(struct index_alert_filter){ .name = "*-silent" }).count, 1);
+	assert_int_equal(alerts(b, &(struct index_alert_filter){ .host = "web*" }).count, 0);
+	assert_int_equal(alerts(b, &(struct index_alert_filter){ .limit = 1 }).count, 1);
+	fakestore_session_free(&host);
+	fakestore_session_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_events, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alerts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pipe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
