@@ -197,9 +197,8 @@ def test_a_restarted_sealer_is_an_event():
 
 
 def test_the_host_stream_is_a_stream_like_any_other():
-    everything = listed(itm("sessions", "--json", "--all"))
-    hosts = [s for s in everything if s["mode"] == "host"]
-    check(hosts, "no stream of the host")
+    hosts = wait_for("a stream of the host", 30,
+                     lambda: [s for s in listed(itm("sessions", "--json", "--all")) if s["mode"] == "host"])
     check(not [s for s in sessions() if s["mode"] == "host"], "it is listed among the sessions")
     stream = hosts[0]["session"]
     told = listed(itm("export", stream, "--format", "json", status=None))
