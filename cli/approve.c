@@ -1,4 +1,4 @@
-/* itm approve: the second person's yes to opening keystrokes. */
+/* itm approve: the second person's yes to somebody else's act. */
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -23,7 +23,7 @@ static const struct options_command command = {
 	.operands = "REQUEST",
 	.operands_min = 1,
 	.operands_max = 1,
-	.summary = "Approve somebody else's request to open keystrokes.",
+	.summary = "Approve somebody else's act: an opening, redaction, deletion, release.",
 	.entries = entries,
 	.more = "It shows the request and signs it: REQUEST.minisig is the approval.",
 };

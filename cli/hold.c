@@ -12,6 +12,7 @@
 #include "cli/startup.h"
 #include "store/custody.h"
 #include "store/evidence_hold.h"
+#include "view/approval.h"
 #include "view/locate.h"
 #include "view/say.h"
 #include "view/table.h"
@@ -30,7 +31,7 @@ static const struct options_entry hold_entries[] = {
 	{ "host", 'H', "NAME", OPTIONS_TEXT, offsetof(struct hold_options, host), 0, 0, "hold everything of this host (its name or id)" },
 	{ "release", 0, NULL, OPTIONS_FLAG, offsetof(struct hold_options, release), 0, 0, "end the hold with this number" },
 	{ "reason", 0, "TEXT", OPTIONS_TEXT, offsetof(struct hold_options, reason), 0, 0, "why; it becomes part of the record" },
-	{ "approval", 0, "TEXT", OPTIONS_TEXT, offsetof(struct hold_options, approval), 0, 0, "who approved the release" },
+	{ "approval", 0, "FILE", OPTIONS_TEXT, offsetof(struct hold_options, approval), 0, 0, "release: request that a second person has signed" },
 	PLACES_STORE(hold_options, places),
 	PLACES_INDEX(hold_options, places),
 	PLACES_CONFIG(hold_options, places),
@@ -99,19 +100,18 @@ static int subject(const struct hold_options *o, const struct places *places, co
 static int ask(const struct places *places, const char *verb, const char *what, const struct hold_options *o,
 	       const char *line)
 {
-	char words[AUDIT_ERROR_SIZE], approval[LINE_SIZE];
-	const char *detail[3] = { NULL };
+	char words[AUDIT_ERROR_SIZE];
 	struct audit_answer answer;
-	size_t n = 0;
-	int r;
+	struct act act;
+	int r = approval_begin(hold_options.name, &act, verb, what, o->reason);
 
-	if (line != NULL)
-		detail[n++] = line;
-	if (o->approval != NULL) {
-		snprintf(approval, sizeof(approval), "approval=%.500s", o->approval);
-		detail[n++] = approval;
-	}
-	r = custody_ask(places->server.run, verb, what, o->reason, detail, &answer, words);
+	if (r == 0 && line != NULL)
+		r = act_detail(&act, line);
+	if (r == 0)
+		r = approval_attach(hold_options.name, &places->server, o->approval, &act);
+	if (r != 0)
+		return r;
+	r = custody_ask(places->server.run, &act, &answer, words);
 	if (r != 0) {
 		say_error(hold_options.name, "%s", words);
 		return say_status(r);

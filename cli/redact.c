@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/startup.h"
 #include "store/custody.h"
+#include "view/approval.h"
 #include "view/locate.h"
 #include "view/say.h"
 #include "view/when.h"
@@ -22,7 +23,7 @@ struct redact_options {
 
 #define REASONS \
 	{ "reason", 0, "TEXT", OPTIONS_TEXT, offsetof(struct redact_options, reason), 0, 0, "why; it becomes part of the record" }, \
-	{ "approval", 0, "TEXT", OPTIONS_TEXT, offsetof(struct redact_options, approval), 0, 0, "who approved it; it becomes part of the record" }, \
+	{ "approval", 0, "FILE", OPTIONS_TEXT, offsetof(struct redact_options, approval), 0, 0, "request that a second person has signed" }, \
 	PLACES_STORE(redact_options, places), \
 	PLACES_INDEX(redact_options, places), \
 	PLACES_CONFIG(redact_options, places), \
@@ -100,27 +101,28 @@ static int put_time(const char *program, const char *option, const char *text, i
 static int ask(const char *program, const char *verb, const struct redact_options *o, const struct places *places,
 	       const struct index_session *s)
 {
-	char lines[4][LINE_SIZE] = { "" }, words[AUDIT_ERROR_SIZE], id[ID_TEXT_SIZE];
-	const char *detail[5];
+	char lines[3][LINE_SIZE] = { "" }, words[AUDIT_ERROR_SIZE], id[ID_TEXT_SIZE];
 	struct audit_answer answer;
-	size_t n = 0, i;
+	struct act act;
+	size_t i;
 	int r;
 
+	id_format(&s->stream, id);
+	r = approval_begin(program, &act, verb, id, o->reason);
 	if (o->section != NULL)
 		snprintf(lines[0], LINE_SIZE, "section=%.64s", o->section);
-	if (o->approval != NULL)
-		snprintf(lines[1], LINE_SIZE, "approval=%.500s", o->approval);
-	r = put_time(program, "from", o->from, s->start_wall_ns, lines[2]);
 	if (r == 0)
-		r = put_time(program, "to", o->to, s->start_wall_ns, lines[3]);
+		r = put_time(program, "from", o->from, s->start_wall_ns, lines[1]);
+	if (r == 0)
+		r = put_time(program, "to", o->to, s->start_wall_ns, lines[2]);
+	for (i = 0; r == 0 && i < 3; i++)
+		if (lines[i][0] != '\0')
+			r = act_detail(&act, lines[i]);
+	if (r == 0)
+		r = approval_attach(program, &places->server, o->approval, &act);
 	if (r != 0)
 		return r;
-	for (i = 0; i < 4; i++)
-		if (lines[i][0] != '\0')
-			detail[n++] = lines[i];
-	detail[n] = NULL;
-	id_format(&s->stream, id);
-	r = custody_ask(places->server.run, verb, id, o->reason, detail, &answer, words);
+	r = custody_ask(places->server.run, &act, &answer, words);
 	if (r != 0) {
 		say_error(program, "%s", words);
 		return say_status(r);

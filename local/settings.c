@@ -120,6 +120,16 @@ int settings_read_server(const char *path, struct settings_server *out, char err
 	return 0;
 }
 
+bool settings_lists(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = list; len > 0 && (at = strstr(at, word)) != NULL; at += len)
+		if ((at == list || strchr(" ,", at[-1]) != NULL) && (at[len] == '\0' || strchr(" ,", at[len]) != NULL))
+			return true;
+	return false;
+}
+
 int settings_parse_agent(const char *name, const char *text, size_t len, struct settings_agent *out,
 			 char error[CONFIG_ERROR_SIZE])
 {

@@ -3,6 +3,7 @@
 #define ITM_LOCAL_SETTINGS_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/config.h"
@@ -47,6 +48,9 @@ struct settings_server {
 	uint64_t silence_ms;          /* without a signed block for so long a host is an alert; 0 = never */
 	uint64_t checkpoint_interval_ms; /* of the central log; 100..60000 */
 };
+/* Is the word in a list of words, which blanks or commas part? */
+bool settings_lists(const char *list, const char *word);
+
 /* Fill in the defaults, then read path over them.  A missing file leaves the
  * defaults (0).  Errors as config_read. */
 int settings_read_agent(const char *path, struct settings_agent *out, char error[CONFIG_ERROR_SIZE]);

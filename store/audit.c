@@ -1,8 +1,10 @@
 #include "store/audit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +15,18 @@
 void audit_path(const char *run, char out[AUDIT_PATH_SIZE])
 {
 	snprintf(out, AUDIT_PATH_SIZE, "%.300s/audit.sock", run);
+}
+
+uint32_t audit_login(pid_t pid)
+{
+	char path[64], text[16] = "";
+	snprintf(path, sizeof path, "/proc/%d/loginuid", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return ACT_NO_LOGIN;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	return n > 0 ? (uint32_t)strtoul(text, NULL, 10) : ACT_NO_LOGIN;
 }
 
 int audit_put_answer(struct buffer *b, int result, uint64_t leaf, const char *text)
@@ -127,28 +141,38 @@ static int audit_fill(struct act *a, const char *verb, const char *subject, cons
 	return e;
 }
 
+static int audit_unfit(char words[AUDIT_ERROR_SIZE], int code)
+{
+	return audit_say(words, code, code == ITM_ELIMIT ? "the reason or its details are too long" : "a reason is one line of text");
+}
+
 int audit_act(const char *run, const char *verb, const char *subject, const char *reason, const char *const *detail,
 	      struct audit_answer *out, char words[AUDIT_ERROR_SIZE])
 {
+	struct act act = { .login = ACT_NO_LOGIN };
 	char path[AUDIT_PATH_SIZE];
+	int rc = audit_fill(&act, verb, subject, reason, detail);
+	if (rc != 0)
+		return audit_unfit(words, rc);
 	audit_path(run, path);
-	return audit_ask(path, AUDIT_WAIT_MS, verb, subject, reason, detail, out, words);
+	return audit_send(path, AUDIT_WAIT_MS, &act, out, words);
 }
 
-int audit_ask(const char *path, uint64_t wait_ms, const char *verb, const char *subject, const char *reason,
-	      const char *const *detail, struct audit_answer *out, char words[AUDIT_ERROR_SIZE])
+int audit_send(const char *path, uint64_t wait_ms, const struct act *act, struct audit_answer *out,
+	       char words[AUDIT_ERROR_SIZE])
 {
-	struct act act = { .login = ACT_NO_LOGIN };
+	struct act bare = *act;
 	struct buffer text;
+	/* The kernel says who, the server when. */
+	bare.wall_ns = 0;
+	bare.uid = 0;
+	bare.login = ACT_NO_LOGIN;
 	words[0] = '\0';
 	buffer_init(&text, ACT_TEXT_MAX);
-	int rc = audit_fill(&act, verb, subject, reason, detail);
-	if (rc == 0)
-		rc = act_encode(&text, &act);
+	int rc = act_encode(&text, &bare);
 	if (rc != 0) {
 		buffer_free(&text);
-		return audit_say(words, rc, rc == ITM_ELIMIT ? "the reason or its details are too long"
-							     : "a reason is one line of text");
+		return audit_unfit(words, rc);
 	}
 	int fd = audit_connect(path, words);
 	rc = fd < 0 ? fd : audit_exchange(fd, &text, wait_ms, out, words);

@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -37,8 +38,12 @@ int audit_act(const char *run, const char *verb, const char *subject, const char
 
 /* The same at another door that speaks like this one; checkpoint is then the
  * server's words. */
-int audit_ask(const char *path, uint64_t wait_ms, const char *verb, const char *subject, const char *reason,
-	      const char *const *detail, struct audit_answer *out, char words[AUDIT_ERROR_SIZE]);
+int audit_send(const char *path, uint64_t wait_ms, const struct act *act, struct audit_answer *out,
+	       char words[AUDIT_ERROR_SIZE]);
+
+/* The account of the login that a process belongs to, which sudo and su keep
+ * (credentials(7), audit); ACT_NO_LOGIN: not known. */
+uint32_t audit_login(pid_t pid);
 
 /* The socket's path. */
 enum { AUDIT_PATH_SIZE = 320 };

@@ -7,10 +7,9 @@ void custody_path(const char *run, char out[AUDIT_PATH_SIZE])
 	snprintf(out, AUDIT_PATH_SIZE, "%.300s/custody.sock", run);
 }
 
-int custody_ask(const char *run, const char *verb, const char *subject, const char *reason, const char *const *detail,
-		struct audit_answer *out, char words[AUDIT_ERROR_SIZE])
+int custody_ask(const char *run, const struct act *act, struct audit_answer *out, char words[AUDIT_ERROR_SIZE])
 {
 	char path[AUDIT_PATH_SIZE];
 	custody_path(run, path);
-	return audit_ask(path, CUSTODY_WAIT_MS, verb, subject, reason, detail, out, words);
+	return audit_send(path, CUSTODY_WAIT_MS, act, out, words);
 }

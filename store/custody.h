@@ -8,8 +8,7 @@
 enum { CUSTODY_WAIT_MS = 600 * 1000 }; /* segments are written anew */
 
 void custody_path(const char *run, char out[AUDIT_PATH_SIZE]);
-/* As audit_act; out->checkpoint is what the server says it did. */
-int custody_ask(const char *run, const char *verb, const char *subject, const char *reason, const char *const *detail,
-		struct audit_answer *out, char words[AUDIT_ERROR_SIZE]);
+/* act: who and when are the server's to say.  As audit_act; out->checkpoint is what the server says it did. */
+int custody_ask(const char *run, const struct act *act, struct audit_answer *out, char words[AUDIT_ERROR_SIZE]);
 
 #endif

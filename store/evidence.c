@@ -58,6 +58,7 @@ static const char *const evidence_schema[] = {
 	"CREATE TABLE hold(row INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, value TEXT NOT NULL,"
 	" who TEXT NOT NULL, reason TEXT NOT NULL, wall_ns INTEGER NOT NULL, ended_wall_ns INTEGER NOT NULL,"
 	" ended_who TEXT NOT NULL, ended_reason TEXT NOT NULL);"
+	"CREATE TABLE approval(request BLOB PRIMARY KEY, wall_ns INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE about(stream BLOB PRIMARY KEY, user TEXT NOT NULL, login TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX about_login ON about(login);"
 	"CREATE TABLE event(row INTEGER PRIMARY KEY AUTOINCREMENT, wall_ns INTEGER NOT NULL, host BLOB,"

@@ -133,6 +133,10 @@ struct evidence_logged { uint64_t leaf, genesis_leaf; bool genesis; struct recei
 int evidence_logged(struct evidence *e, const struct id *host, uint64_t sequence, const uint8_t block_hash[HASH_SIZE],
 		    struct evidence_logged *out);
 
+/* A second person's approval, by its request's SHA-256, is used now; between
+ * begin and commit.  ITM_EBUSY: it was used before. */
+int evidence_approval_use(struct evidence *e, const uint8_t request[HASH_SIZE], int64_t wall_ns);
+
 /* The central log's leaves (receipt.h): numbered from 0, in the order of their
  * commit.  A queue holds those not yet in full tiles; put: between begin and
  * commit. */

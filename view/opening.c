@@ -11,9 +11,9 @@
 #include "view/keyread.h"
 #include "view/say.h"
 
-static int add_keys(const char *program, const char *paths, struct sealed *keys, struct approval_request *request)
+static int add_keys(const char *program, const char *paths, struct sealed *keys, char ids[APPROVAL_LINE_SIZE])
 {
-	char path[4096], error[KEYREAD_ERROR_SIZE];
+	char id[KEYFILE_ID_TEXT_SIZE], path[4096], error[KEYREAD_ERROR_SIZE];
 	struct keyfile_secret secret;
 	int r = 0;
 
@@ -30,8 +30,10 @@ static int add_keys(const char *program, const char *paths, struct sealed *keys,
 			say_error(program, "%s: an officer's key signs, it opens nothing: an auditor's key is needed", path);
 		else if (r != 0)
 			say_error(program, "more keys than can be used at once");
-		else
-			approval_add_key(request, secret.id);
+		else {
+			keyfile_id_text(secret.id, id);
+			snprintf(ids + strlen(ids), APPROVAL_LINE_SIZE - strlen(ids), "%s%s", ids[0] != '\0' ? "," : "keys=", id);
+		}
 		sign_wipe(&secret, sizeof secret);
 	}
 	return r != 0 ? (r == ITM_EPERM ? EX_NOPERM : EX_NOINPUT) : 0;
@@ -52,15 +54,15 @@ static int unseal(const char *program, struct source *source, struct sealed *key
 }
 
 /* Before anything is shown: what can't be logged is not opened. */
-static int log_act(const char *program, const struct places *places, const struct approval_request *request)
+static int log_act(const char *program, const struct places *places, const struct act *asked, const char *keys,
+		   const char *names, const char *approved_by)
 {
-	char words[AUDIT_ERROR_SIZE] = "", keys[APPROVAL_LINE_SIZE], auditors[APPROVAL_LINE_SIZE], approved[APPROVAL_LINE_SIZE + 16];
+	char words[AUDIT_ERROR_SIZE] = "", auditors[APPROVAL_LINE_SIZE], approved[APPROVAL_LINE_SIZE + 16];
 	const char *detail[] = { keys, auditors, approved, NULL };
 
-	snprintf(keys, sizeof keys, "keys=%s", request->keys);
-	snprintf(auditors, sizeof auditors, "auditors=%s", request->auditors);
-	snprintf(approved, sizeof approved, "approval=%s", request->approved[0] != '\0' ? request->approved : "none needed");
-	int r = audit_act(places->server.run, "opening", request->session, request->reason, detail, NULL, words);
+	snprintf(auditors, sizeof auditors, "auditors=%.500s", names);
+	snprintf(approved, sizeof approved, "approval=%s", approved_by[0] != '\0' ? approved_by : "none needed");
+	int r = audit_act(places->server.run, "opening", asked->subject, asked->reason, detail, NULL, words);
 	if (r == 0)
 		return 0;
 	say_error(program, "nothing was opened: the server that logs openings: %s", words[0] != '\0' ? words : error_text(r));
@@ -70,18 +72,21 @@ static int log_act(const char *program, const struct places *places, const struc
 static int begin(const char *program, const struct opening_options *o, const struct places *places,
 		 struct source *source, const struct id *stream, struct sealed *keys)
 {
-	struct approval_request request;
-	int status = approval_begin(program, &request, stream, o->reason);
+	char ids[APPROVAL_LINE_SIZE] = "", approved[APPROVAL_LINE_SIZE], session[ID_TEXT_SIZE];
+	struct act asked;
 
+	id_format(stream, session);
+	int status = approval_begin(program, &asked, "opening", session, o->reason);
 	if (status == 0)
-		status = add_keys(program, o->key, keys, &request);
+		status = add_keys(program, o->key, keys, ids);
+	if (status == 0 && act_detail(&asked, ids) != 0)
+		status = EX_USAGE;
 	if (status == 0)
 		status = unseal(program, source, keys);
-	snprintf(request.auditors, sizeof request.auditors, "%s", sealed_auditors(keys));
 	if (status == 0)
-		status = approval_check(program, &places->server, o->approval, &request);
+		status = approval_check(program, &places->server, o->approval, sealed_auditors(keys), &asked, approved);
 	if (status == 0)
-		status = log_act(program, places, &request);
+		status = log_act(program, places, &asked, ids, sealed_auditors(keys), approved);
 	if (status == 0 && sealed_note(keys)[0] != '\0')
 		say_error(program, "opened with keys of a list that is called: %s", sealed_note(keys));
 	return status;

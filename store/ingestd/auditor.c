@@ -102,20 +102,6 @@ static void auditor_answer(struct auditor_client *c, int result, uint64_t leaf, 
 	auditor_drop(c);
 }
 
-/* The account of the login this process belongs to, which sudo and su keep
- * (credentials(7), audit). */
-static uint32_t auditor_login(pid_t pid)
-{
-	char path[64], text[16] = "";
-	snprintf(path, sizeof path, "/proc/%d/loginuid", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return ACT_NO_LOGIN;
-	ssize_t n = read(fd, text, sizeof text - 1);
-	close(fd);
-	return n > 0 ? (uint32_t)strtoul(text, NULL, 10) : ACT_NO_LOGIN;
-}
-
 int auditor_sign_in(int fd, struct act *act)
 {
 	struct fdpass_peer peer;
@@ -124,7 +110,7 @@ int auditor_sign_in(int fd, struct act *act)
 		return rc;
 	close(peer.pidfd);
 	act->uid = peer.uid;
-	act->login = auditor_login(peer.pid);
+	act->login = audit_login(peer.pid);
 	act->wall_ns = clock_wall_ns();
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "store/custody.h"
 #include "store/evidence_hold.h"
 #include "store/evidence_remove.h"
+#include "store/ingestd/approved.h"
 #include "store/ingestd/auditor.h"
 
 enum { CUSTODIAN_BACKLOG = 8, CUSTODIAN_CLIENT_MS = 30000, CUSTODIAN_RETENTION_MS = 3600 * 1000, CUSTODIAN_BAD_MAX = 256 };
@@ -132,25 +133,14 @@ static int custodian_detail(const struct act *act, const char *key, char *out, s
 	return n == ITM_ENOENT ? 0 : n < 0 ? n : 0;
 }
 
-static bool has_word(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-	for (const char *at = list; (at = strstr(at, word)) != NULL; at += len)
-		if ((at == list || strchr(" ,", at[-1]) != NULL) && (at[len] == '\0' || strchr(" ,", at[len]) != NULL))
-			return true;
-	return false;
-}
-
 /* The two-person rule, asked for every act in this one place: who approved it
  * is part of the signed declaration. */
 static int custodian_approved(const struct custodian *c, const struct act *act, char approval[REMOVAL_TEXT_SIZE],
 			      char words[CUSTODIAN_WORDS])
 {
-	if (custodian_detail(act, "approval", approval, REMOVAL_TEXT_SIZE) != 0)
-		return custodian_say(words, ITM_EINVAL, "the approval is too long");
-	if (has_word(c->settings->approval, act->verb) && approval[0] == '\0')
-		return custodian_say(words, ITM_EPERM, "server.conf wants a second person for this: name who approved it with --approval");
-	return 0;
+	const char *why;
+	int rc = approved_check(c->evidence, c->settings, act, approval, &why);
+	return rc == ITM_EPERM ? custodian_say(words, rc, "not approved: %s", why) : rc;
 }
 
 static int custodian_sections(const struct act *act, uint8_t *out, char words[CUSTODIAN_WORDS])
@@ -166,7 +156,7 @@ static int custodian_sections(const struct act *act, uint8_t *out, char words[CU
 	for (const char *at = text; *at != '\0'; at++)
 		named += at == text || at[-1] == ',';
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (has_word(text, known[i].word)) {
+		if (settings_lists(text, known[i].word)) {
 			*out |= known[i].bit;
 			named--;
 		}

@@ -4,11 +4,11 @@
  *
  * <run>/custody.sock (root 0600, or root:custody_group 0660) speaks as
  * audit.sock (store/audit.h).  Verbs and detail lines:
- *   redact   subject session; section=out,in,meta; from=NS, to=NS (wall clock); approval=WORDS
- *   delete   subject session; approval=WORDS
+ *   redact   subject session; section=out,in,meta; from=NS, to=NS (wall clock)
+ *   delete   subject session
  *   hold     subject session id, account or host id; kind=session, user or host
- *   release  subject number of the hold; approval=WORDS
- * A reason is always needed. */
+ *   release  subject number of the hold
+ * and with redact, delete and release the approval (approved.h).  A reason is always needed. */
 #ifndef ITM_STORE_INGESTD_CUSTODIAN_H
 #define ITM_STORE_INGESTD_CUSTODIAN_H
 

@@ -1,22 +1,27 @@
-/* Requests to open keystrokes: the approver is shown what a stranger wrote. */
+/* Requests for a second person's approval: the approver is shown what a stranger
+ * wrote, the server compares it with the act.  One request has one text. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "view/approval.h"
+#include "format/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct approval_request r;
-	char *text = malloc(len + 1);
+	struct act *asked = malloc(sizeof *asked);
+	struct buffer again;
 
-	if (text == NULL)
-		return 0;
-	memcpy(text, data, len);
-	text[len] = '\0';
-	if (approval_decode(text, len, &r) == 0 && (r.reason[strcspn(r.reason, "\n")] != '\0' || strlen(r.session) + 1 != sizeof r.session))
-		abort();
-	free(text);
+	buffer_init(&again, REQUEST_MAX);
+	if (asked != NULL && request_decode(data, len, asked, NULL) == 0) {
+		if (request_encode(&again, asked) != 0 || again.len != len || memcmp(again.data, data, len) != 0)
+			abort();
+		if (strcspn(asked->reason, "\n\033") != strlen(asked->reason) || !request_is_by(asked, asked->uid, asked->login))
+			abort();
+		if (request_difference(asked, asked) != NULL)
+			abort();
+	}
+	buffer_free(&again);
+	free(asked);
 	return 0;
 }

@@ -10,8 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/atomicfile.h"
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "format/minisign.h"
+#include "format/request.h"
 #include "store/evidence_hold.h"
 #include "store/evidence_remove.h"
 #include "store/ingestd/custodian.h"
@@ -109,22 +113,162 @@ static void rules(void **state)
 	assert_int_equal(act(b, "burn", b->id, "x", ""), ITM_EINVAL);
 	assert_int_equal(act(b, "release", "1", "x", ""), ITM_ENOENT);
 	assert_int_equal(act(b, "hold", "nowhere", "x", "kind=host\n"), ITM_ENOENT);
-	snprintf(b->settings.approval, sizeof b->settings.approval, "delete redact");
-	assert_int_equal(act(b, "delete", b->id, "x", ""), ITM_EPERM);
-	assert_int_equal(act(b, "redact", b->id, "x", "section=out\n"), ITM_EPERM);
 	assert_true(there(b, "a secret"));
 	assert_int_equal(act(b, "hold", "alice", "a case", "kind=user\n"), 0);
-	assert_int_equal(act(b, "delete", b->id, "x", "approval=bob\n"), ITM_EPERM);
+	assert_int_equal(act(b, "delete", b->id, "x", ""), ITM_EPERM);
 	assert_non_null(strstr(b->words, "hold 1"));
 	assert_int_equal(act(b, "hold", "db-01", "a case", "kind=host\n"), 0);
 	assert_int_equal(act(b, "release", "1", "closed", ""), 0);
-	assert_int_equal(act(b, "delete", b->id, "x", "approval=bob\n"), ITM_EPERM);
+	assert_int_equal(act(b, "delete", b->id, "x", ""), ITM_EPERM);
 	assert_non_null(strstr(b->words, "hold 2"));
 	assert_int_equal(act(b, "release", "2", "closed", ""), 0);
-	assert_int_equal(act(b, "redact", b->id, "x", "section=out\napproval=bob\n"), 0);
+	assert_int_equal(act(b, "redact", b->id, "x", "section=out\n"), 0);
 	assert_false(there(b, "a secret"));
 	assert_true(there(b, "alice"));
-	assert_int_equal(act(b, "delete", b->id, "x", "approval=bob\n"), 0);
+	assert_int_equal(act(b, "delete", b->id, "x", ""), 0);
+	assert_false(there(b, "alice"));
+}
+
+/* Two persons */
+
+struct second { struct keyfile_secret key; char path[128]; };
+
+static void second_open(struct bench *b, struct second *s, const char *name)
+{
+	struct keyfile_public public;
+	struct buffer line;
+	assert_int_equal(keyfile_new(KEYFILE_OFFICER, &s->key), 0);
+	keyfile_public(&s->key, &public);
+	snprintf(s->path, sizeof s->path, "%s/approvers", b->f.dir);
+	buffer_init(&line, 1024);
+	assert_int_equal(buffer_printf(&line, "# who may\n%s ", name), 0);
+	assert_int_equal(keyfile_put_word(&line, KEYFILE_OFFICER, &public), 0);
+	assert_int_equal(buffer_put_u8(&line, '\n'), 0);
+	assert_int_equal(atomicfile_write(s->path, line.data, line.len, 0600), 0);
+	snprintf(b->settings.approvers, sizeof b->settings.approvers, "%s", s->path);
+	buffer_free(&line);
+}
+
+/* What was asked, and by whom it was signed; the act's own details are before. */
+static void approve(const struct act *asked, const struct keyfile_secret *key, char *detail, size_t size)
+{
+	struct buffer request, signature, lines;
+	buffer_init(&request, REQUEST_MAX);
+	buffer_init(&signature, MINISIGN_MAX);
+	buffer_init(&lines, 1 << 16);
+	assert_int_equal(request_encode(&request, asked), 0);
+	assert_int_equal(minisign_sign(&signature, key, request.data, request.len, "x"), 0);
+	assert_int_equal(buffer_printf(&lines, "%sapproval-request=", asked->detail), 0);
+	assert_int_equal(base64_put(&lines, request.data, request.len), 0);
+	assert_int_equal(buffer_put_text(&lines, "\napproval-signature="), 0);
+	assert_int_equal(base64_put(&lines, signature.data, signature.len), 0);
+	assert_int_equal(buffer_put_text(&lines, "\n"), 0);
+	assert_true(lines.len < size);
+	memcpy(detail, buffer_text(&lines), lines.len + 1);
+	buffer_free(&request);
+	buffer_free(&signature);
+	buffer_free(&lines);
+}
+
+static void asks(struct bench *b, struct act *a)
+{
+	*a = (struct act){ .wall_ns = clock_wall_ns() + INT64_C(3600) * 1000000000, .login = ACT_NO_LOGIN };
+	snprintf(a->verb, sizeof a->verb, "redact");
+	snprintf(a->subject, sizeof a->subject, "%s", b->id);
+	snprintf(a->reason, sizeof a->reason, "a card number");
+	snprintf(a->detail, sizeof a->detail, "section=out\n");
+}
+
+static void a_second_person_signs_this_very_act(void **state)
+{
+	static char detail[ACT_DETAIL_SIZE];
+	struct bench *b = *state;
+	struct second boss, stranger;
+	static struct act a;
+	second_open(b, &stranger, "stranger");
+	second_open(b, &boss, "boss");
+	snprintf(b->settings.approval, sizeof b->settings.approval, "delete,redact release");
+	assert_int_equal(act(b, "redact", b->id, "a card number", "section=out\n"), ITM_EPERM);
+	assert_non_null(strstr(b->words, "second person"));
+	assert_int_equal(act(b, "redact", b->id, "a card number", "section=out\napproval=boss\n"), ITM_EPERM);
+	/* Each thing that the approval binds, changed alone. */
+	static const struct { const char *what; size_t at; const char *text, *why; } changes[] = {
+		{ "verb", offsetof(struct act, verb), "delete", "another act" },
+		{ "subject", offsetof(struct act, subject), "5FA5QN31QYF80KMBNH83V1DCZF", "another subject" },
+		{ "reason", offsetof(struct act, reason), "because", "another reason" },
+		{ "detail", offsetof(struct act, detail), "section=meta\n", "another part" },
+		{ "details", offsetof(struct act, detail), "section=out\nfrom=5\n", "another part" },
+	};
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		asks(b, &a);
+		snprintf((char *)&a + changes[i].at, ACT_SUBJECT_SIZE / 8, "%s", changes[i].text);
+		approve(&a, &boss.key, detail, sizeof detail);
+		char *own = strstr(detail, "approval-request");
+		memmove(detail + 12, own, strlen(own) + 1);
+		memcpy(detail, "section=out\n", 12);
+		assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+		if (strstr(b->words, changes[i].why) == NULL)
+			fail_msg("%s: %s", changes[i].what, b->words);
+	}
+	asks(b, &a);
+	a.uid = 1;
+	approve(&a, &boss.key, detail, sizeof detail);
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "somebody else"));
+	asks(b, &a);
+	a.wall_ns = clock_wall_ns() - 1;
+	approve(&a, &boss.key, detail, sizeof detail);
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "day is over"));
+	asks(b, &a);
+	a.wall_ns += INT64_C(86400) * 1000000000;
+	approve(&a, &boss.key, detail, sizeof detail);
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "longer"));
+	asks(b, &a);
+	approve(&a, &stranger.key, detail, sizeof detail);
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "nobody whom"));
+	approve(&a, &boss.key, detail, sizeof detail);
+	detail[strlen(detail) - 3] = '?';
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "damaged"));
+	assert_true(there(b, "a secret"));
+	approve(&a, &boss.key, detail, sizeof detail);
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), 0);
+	assert_false(there(b, "a secret"));
+}
+
+static void an_approval_is_for_once_and_from_somebody_else(void **state)
+{
+	static char detail[ACT_DETAIL_SIZE];
+	struct bench *b = *state;
+	struct second boss;
+	static struct act a;
+	/* Acts of this test are uid 0's: a key under the account's own name. */
+	second_open(b, &boss, "root");
+	asks(b, &a);
+	approve(&a, &boss.key, detail, sizeof detail);
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "his own"));
+	second_open(b, &boss, "boss");
+	approve(&a, &boss.key, detail, sizeof detail);
+	b->settings.approvers[0] = '\0';
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "approvers"));
+	snprintf(b->settings.approvers, sizeof b->settings.approvers, "%s", boss.path);
+	/* What was not done did not use it up. */
+	assert_int_equal(act(b, "hold", "alice", "a case", "kind=user\n"), 0);
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "hold 1"));
+	assert_int_equal(act(b, "release", "1", "closed", ""), 0);
+	/* Given where it is not needed, it is checked and recorded all the same. */
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), 0);
+	assert_int_equal(act(b, "redact", b->id, "a card number", detail), ITM_EPERM);
+	assert_non_null(strstr(b->words, "used already"));
+	snprintf(a.verb, sizeof a.verb, "delete");
+	approve(&a, &boss.key, detail, sizeof detail);
+	assert_int_equal(act(b, "delete", b->id, "a card number", detail), 0);
 	assert_false(there(b, "alice"));
 }
 
@@ -159,6 +303,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rules, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_second_person_signs_this_very_act, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_approval_is_for_once_and_from_somebody_else, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(retention, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
