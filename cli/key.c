@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/keydestroy.h"
 #include "cli/keyring.h"
 #include "cli/startup.h"
 #include "format/sign.h"
@@ -31,6 +32,8 @@ static const struct options_entry entries[] = {
 	{ "days", 0, "N", OPTIONS_NUMBER, offsetof(struct key_options, ring.days), 1, 3650, "the new list is good for so long (default 365)" },
 	{ "note", 0, "TEXT", OPTIONS_TEXT, offsetof(struct key_options, ring.note), 0, 0, "shown wherever the list's keys are used" },
 	{ "password", 'p', NULL, OPTIONS_FLAG, offsetof(struct key_options, ring.password), 0, 0, "generate: ask for a password that locks the key" },
+	{ "reason", 0, "TEXT", OPTIONS_TEXT, offsetof(struct key_options, ring.reason), 0, 0, "destroy: why; it becomes part of the record" },
+	{ "approval", 0, "FILE", OPTIONS_TEXT, offsetof(struct key_options, ring.approval), 0, 0, "destroy: request that a second person has signed" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct key_options, ring.json), 0, 0, "list, show: as JSON" },
 	PLACES_STORE(key_options, places),
 	PLACES_CONFIG(key_options, places),
@@ -41,7 +44,7 @@ static const struct options_entry entries[] = {
 static const struct options_command command = {
 	.name = "itm key",
 	.operands = "init | generate officer|auditor FILE | add NAME FILE.pub | rotate NAME FILE.pub | remove NAME | "
-		    "list | sign FILE | verify FILE | show FILE.pub",
+		    "list | sign FILE | verify FILE | show FILE.pub | destroy FILE",
 	.operands_min = 1,
 	.operands_max = 3,
 	.summary = "Make the server's, officers' and auditors' keys, and the list of auditors.",
@@ -99,6 +102,8 @@ static int run(int argc, char **argv)
 		status = keyring_verify(&o.ring, &places, argv[1]);
 	else if (strcmp(what, "show") == 0 && argc == 2)
 		status = keyring_show(&o.ring, argv[1]);
+	else if (strcmp(what, "destroy") == 0 && argc == 2)
+		status = keydestroy_run(&o.ring, &places, argv[1]);
 	else {
 		say_error(program, "not understood: 'itm key --help' says what it does");
 		return EX_USAGE;

@@ -12,6 +12,7 @@ struct keyring_options {
 	const char *key;                  /* officer's secret key */
 	const char *officer;              /* officer's public key; NULL: the pinned one */
 	const char *list, *group, *note;
+	const char *reason, *approval;    /* destroy */
 	uint64_t days;
 	bool password, json;
 };

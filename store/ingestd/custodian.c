@@ -13,6 +13,7 @@
 
 #include "base/fdpass.h"
 #include "base/log.h"
+#include "format/keyfile.h"
 #include "format/meta.h"
 #include "store/custody.h"
 #include "store/evidence_hold.h"
@@ -268,12 +269,39 @@ static int custodian_release(struct custodian *c, const struct act *act, char wo
 	return rc;
 }
 
+static int first_hold(void *context, const struct evidence_hold *h)
+{
+	*(uint64_t *)context = h->number;
+	return 1;
+}
+
+/* A key that is gone takes what was sealed to it out of every copy.  What a
+ * hold covers may be sealed to it: while one stands, none goes. */
+static int custodian_destroy_key(struct custodian *c, const struct act *act, char words[CUSTODIAN_WORDS])
+{
+	char approval[REMOVAL_TEXT_SIZE];
+	uint64_t hold = 0;
+	int rc = custodian_approved(c, act, approval, words);
+	if (rc != 0)
+		return rc;
+	rc = evidence_hold_list(c->evidence, false, first_hold, &hold);
+	if (rc < 0)
+		return rc;
+	if (hold != 0)
+		return custodian_say(words, ITM_EPERM, "hold %" PRIu64 " stands, and what it covers may be sealed to this key", hold);
+	if (strlen(act->subject) != KEYFILE_ID_TEXT_SIZE - 1 || strspn(act->subject, "0123456789ABCDEF") != KEYFILE_ID_TEXT_SIZE - 1)
+		return custodian_say(words, ITM_EINVAL, "'%.64s' is no key's id", act->subject);
+	custodian_say(words, 0, "key %s may be destroyed, and that it was is logged", act->subject);
+	return 0;
+}
+
 static const struct {
 	const char *verb;
 	int (*run)(struct custodian *c, const struct act *act, char words[CUSTODIAN_WORDS]);
 } custodian_verbs[] = {
 	{ "redact", custodian_remove }, { "delete", custodian_remove },
 	{ "hold", custodian_hold }, { "release", custodian_release },
+	{ "destroy-key", custodian_destroy_key },
 };
 
 /* The act's leaf first: what could not be logged is not done. */

@@ -8,7 +8,8 @@
  *   delete   subject session
  *   hold     subject session id, account or host id; kind=session, user or host
  *   release  subject number of the hold
- * and with redact, delete and release the approval (approved.h).  A reason is always needed. */
+ *   destroy-key  subject id of an auditor's key; key=WORD (keyfile.h): refused while any hold stands
+ * and with redact, delete, release and destroy-key the approval (approved.h).  A reason is always needed. */
 #ifndef ITM_STORE_INGESTD_CUSTODIAN_H
 #define ITM_STORE_INGESTD_CUSTODIAN_H
 

@@ -194,6 +194,24 @@ def test_a_second_person_must_approve_where_policy_says_so():
         os.unlink(config)
 
 
+def test_a_destroyed_key_is_logged_first_and_then_gone():
+    path = f"{lab.LAB}/leaving"
+    run(["itm", "key", "generate", "auditor", path])
+    still = run(["itm", "key", "destroy", f"{DEMO}/auditor.key", "--reason", "x"])
+    check(still.returncode == 65 and b"still seals" in still.stderr, f"a key in use: {still.stderr!r}")
+    equal(run(["itm", "key", "destroy", f"{path}.key"]).returncode, 64, "without a reason")
+    number = re.search(r"hold (\d+)", itm("hold", "--user", "nobody", "--reason", "case 15"))[1]
+    held = run(["itm", "key", "destroy", f"{path}.key", "--reason", "period over"])
+    check(held.returncode == 77 and b"hold" in held.stderr and os.path.exists(f"{path}.key"), f"while held: {held.stderr!r}")
+    itm("hold", "--release", number, "--reason", "case closed")
+    itm("key", "destroy", f"{path}.key", "--reason", "period over")
+    check(not os.path.exists(f"{path}.key"), "the key is still there")
+    acts = json.loads(itm("acts", "--json", "--verb", "destroy-key"))
+    with open(f"{path}.pub", encoding="ascii") as f:
+        word = f.read().split("\n")[1]
+    equal([(a["reason"], word in a["detail"]) for a in acts], [("period over", True)], "in the log")
+
+
 def test_an_older_or_forged_key_list_is_refused():
     for name in ("keylist", "keylist.minisig"):
         with open(f"/etc/itm/{name}", "rb") as f, open(f"{lab.LAB}/{name}.old", "wb") as copy:

@@ -272,6 +272,22 @@ static void an_approval_is_for_once_and_from_somebody_else(void **state)
 	assert_false(there(b, "alice"));
 }
 
+static void a_key_is_destroyed_while_nothing_is_held(void **state)
+{
+	struct bench *b = *state;
+	assert_int_equal(act(b, "destroy-key", "A2B0F8B1C82F340", "period over", ""), ITM_EINVAL);
+	assert_int_equal(act(b, "destroy-key", "A2B0F8B1C82F340g", "period over", ""), ITM_EINVAL);
+	assert_int_equal(act(b, "hold", "bob", "a case", "kind=user\n"), 0);
+	assert_int_equal(act(b, "destroy-key", "A2B0F8B1C82F3409", "period over", ""), ITM_EPERM);
+	assert_non_null(strstr(b->words, "hold 1"));
+	assert_int_equal(act(b, "release", "1", "closed", ""), 0);
+	snprintf(b->settings.approval, sizeof b->settings.approval, "destroy-key");
+	assert_int_equal(act(b, "destroy-key", "A2B0F8B1C82F3409", "period over", ""), ITM_EPERM);
+	b->settings.approval[0] = '\0';
+	assert_int_equal(act(b, "destroy-key", "A2B0F8B1C82F3409", "period over", ""), 0);
+	assert_true(there(b, "a secret"));
+}
+
 static void retention(void **state)
 {
 	struct bench *b = *state;
@@ -305,6 +321,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rules, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_second_person_signs_this_very_act, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_approval_is_for_once_and_from_somebody_else, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_key_is_destroyed_while_nothing_is_held, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(retention, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
