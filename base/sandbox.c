@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -44,7 +46,28 @@ static int find_groups(const char *const *names, gid_t *out, size_t *count)
 	return 0;
 }
 
+/* Exactly these of those that we have; 0 or ITM_ESYS. */
+static int keep_capabilities(uint64_t wanted)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, data) != 0)
+		return ITM_ESYS;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].permitted &= (uint32_t)(wanted >> 32 * i);
+		data[i].effective = data[i].permitted;
+		data[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &head, data) == 0 ? 0 : ITM_ESYS;
+}
+
 int sandbox_become(const char *user, const char *const *groups)
+{
+	return sandbox_become_with(user, groups, 0);
+}
+
+int sandbox_become_with(const char *user, const char *const *groups, uint64_t capabilities)
 {
 	gid_t list[GROUPS_MAX];
 	size_t count = 0;
@@ -57,7 +80,11 @@ int sandbox_become(const char *user, const char *const *groups)
 	int r = find_groups(groups, list, &count);
 	if (r != 0)
 		return r;
+	if (capabilities != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+		return ITM_ESYS;
 	if (setgroups(count, list) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+		return ITM_ESYS;
+	if (capabilities != 0 && (keep_capabilities(capabilities) != 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0))
 		return ITM_ESYS;
 	/* A way back would mean that the calls above did not do what they say. */
 	if (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)) {
@@ -107,6 +134,9 @@ static const char *const watching[] = {
 	"getsockopt", "setsockopt", NULL,
 };
 
+/* Besides, for who looks at /proc. */
+static const char *const looking[] = { "readlink", "readlinkat", "getdents64", "lseek", NULL };
+
 /* A name this kernel or libseccomp does not know cannot be called by it. */
 static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names)
 {
@@ -154,6 +184,16 @@ static int allow_watcher(scmp_filter_ctx ctx)
 	return r;
 }
 
+/* Opened for reading and nothing else; what of it is readable the rights say. */
+static int allow_looker(scmp_filter_ctx ctx)
+{
+	int r = allow_watcher(ctx);
+	if (r == 0)
+		r = add_names(ctx, SCMP_ACT_ALLOW, looking);
+	return r != 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+					     SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC | O_PATH, O_RDONLY));
+}
+
 /* socket(2) of every family but unix (syslog) fails; what is held already
  * goes on working. */
 static int refuse_network(scmp_filter_ctx ctx)
@@ -171,7 +211,7 @@ static int refuse_listening(scmp_filter_ctx ctx)
 
 int sandbox_restrict(enum sandbox_profile profile)
 {
-	bool allow_list = profile == SANDBOX_RECORDER || profile == SANDBOX_WATCHER;
+	bool allow_list = profile == SANDBOX_RECORDER || profile == SANDBOX_WATCHER || profile == SANDBOX_LOOKER;
 	scmp_filter_ctx ctx = seccomp_init(allow_list ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW);
 	if (ctx == NULL) {
 		errno = ENOMEM;
@@ -188,6 +228,7 @@ int sandbox_restrict(enum sandbox_profile profile)
 		switch (profile) {
 		case SANDBOX_RECORDER: r = allow_recorder(ctx); break;
 		case SANDBOX_WATCHER: r = allow_watcher(ctx); break;
+		case SANDBOX_LOOKER: r = allow_looker(ctx); break;
 		case SANDBOX_SEALER: r = refuse_network(ctx); break;
 		case SANDBOX_FORWARDER: r = refuse_listening(ctx); break;
 		case SANDBOX_SERVER: r = refuse_network(ctx); break;

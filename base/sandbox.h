@@ -3,11 +3,15 @@
 #define ITM_BASE_SANDBOX_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Become user (its primary group, plus the named groups; NULL-ended list, may
  * be NULL), no way back; no_new_privs; not dumpable.  0, ITM_ENOENT (no such
  * user or group) or ITM_ESYS. */
 int sandbox_become(const char *user, const char *const *groups);
+/* The same, with these capabilities kept as far as they are there (bits,
+ * 1 << CAP_SYS_PTRACE). */
+int sandbox_become_with(const char *user, const char *const *groups, uint64_t capabilities);
 
 /* Forbid by seccomp every system call outside the named profile; a forbidden
  * one fails with EPERM, ptrace and its like kill.  0 or ITM_ESYS. */
@@ -16,6 +20,7 @@ enum sandbox_profile {
 	SANDBOX_SEALER,    /* files below the spool; no network, exec, ptrace */
 	SANDBOX_FORWARDER, /* read files, TCP out; no exec, ptrace */
 	SANDBOX_WATCHER,   /* descriptors held; unix sockets, to find a new supervisor; no open, kill, exec, bpf */
+	SANDBOX_LOOKER,    /* as watcher, and read files */
 	SANDBOX_SERVER,    /* files, sockets given; no exec, ptrace */
 };
 int sandbox_restrict(enum sandbox_profile profile);

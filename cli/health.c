@@ -58,17 +58,19 @@ void health_server(const struct settings_agent *settings, struct checks *c)
 
 void health_processes(const struct settings_agent *settings, struct checks *c)
 {
-	char words[200], level[16], missing[24];
+	char words[200], level[16], missing[24], refused[400];
 	if (!agentask_fact(settings, "watchd/status", "processes", words, sizeof words) ||
 	    !agentask_fact(settings, "watchd/status", "level", level, sizeof level)) {
 		checks_add(c, CHECKS_NOTE, "processes", "no process monitor runs: what a script runs is not in the record");
 		return;
 	}
+	if (!agentask_fact(settings, "watchd/status", "refused", refused, sizeof refused))
+		refused[0] = '\0';
 	bool stolen = agentask_fact(settings, "watchd/status", "missing", missing, sizeof missing) && strcmp(missing, "0") != 0;
 	if (stolen)
 		checks_add(c, CHECKS_WRONG, "processes", "%s, but %s events were taken from the kernel's ring by somebody", words, missing);
 	else
-		checks_add(c, strcmp(level, "none") == 0 ? CHECKS_NOTE : CHECKS_OK, "processes", "%s", words);
+		checks_add(c, strcmp(level, "bpf") == 0 ? CHECKS_OK : CHECKS_NOTE, "processes", "%s%s%s", words, refused[0] ? ": " : "", refused);
 }
 
 void health_caches(const struct machine *m, struct checks *c)

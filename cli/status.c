@@ -300,6 +300,7 @@ static const struct glance {
 	{ "sealer", "spool_bytes", "spool ", "", BYTES },
 	{ "sealer", "lost_bytes", "lost ", "", BYTES },
 	{ "watcher", "processes", "processes: ", "", WORD },
+	{ "watcher", "refused", "", "", WORD },
 	{ "watcher", "dropped", "dropped ", " events", PLAIN },
 	{ "forwarder", "server", "", "", WORD },
 	{ "forwarder", "last_receipt", "received to block ", "", PLAIN },

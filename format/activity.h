@@ -84,6 +84,10 @@ enum activity_tag {
 enum activity_flag {
 	ACTIVITY_ARGV_CUT = 0x01, ACTIVITY_ARGV_FAULT = 0x02, ACTIVITY_EXE_CUT = 0x04, ACTIVITY_CWD_CUT = 0x08,
 	ACTIVITY_ARGV_MORE = 0x10, ACTIVITY_DELETED = 0x20, ACTIVITY_IS_SCRIPT = 0x40,
+	/* Levels below bpf only: */
+	ACTIVITY_BY_LOGIN = 0x80,      /* its session is known by the kernel's audit session alone */
+	ACTIVITY_GONE = 0x100,         /* it had ended before it could be looked at */
+	ACTIVITY_NO_STATUS = 0x200,    /* it has ended, nobody saw how */
 };
 
 enum activity_file_flag {

@@ -13,6 +13,8 @@
 
 static const char *const forwarding_words[] = { "record", "refuse", NULL }; /* by settings_forwarding */
 
+static const char *const level_words[] = { "none", "poll", "connector", "fanotify", "audit", "bpf", NULL }; /* by settings_level */
+
 static const struct config_key agent_keys[] = {
 	LIST(settings_agent, record),
 	LIST(settings_agent, strict),
@@ -25,6 +27,7 @@ static const struct config_key agent_keys[] = {
 	TEXT(settings_agent, spool),
 	{ "spool_segment", CONFIG_SIZE, offsetof(struct settings_agent, spool_segment), 0, 64 << 10, 64 << 20, NULL },
 	{ "spool_keep", CONFIG_SIZE, offsetof(struct settings_agent, spool_keep), 0, 0, 1ULL << 40, NULL },
+	{ "monitor_level", CONFIG_WORD, offsetof(struct settings_agent, monitor_level), 0, 0, 0, level_words },
 	TEXT(settings_agent, nss_users),
 	TEXT(settings_agent, run),
 	TEXT(settings_agent, identity_key),
@@ -80,6 +83,7 @@ static const struct settings_agent agent_defaults = {
 	.officer_key = PATHS_OFFICER,
 	.block_interval_ms = 5000,
 	.heartbeat_ms = 30000,
+	.monitor_level = SETTINGS_LEVEL_BPF,
 	.spool_segment = 16 << 20,
 	.spool_keep = 64 << 20,
 };

@@ -12,6 +12,12 @@
  * recorded: sshd does it, so sshd must be told (itm enable --sshd). */
 enum settings_forwarding { SETTINGS_FORWARDING_RECORD, SETTINGS_FORWARDING_REFUSE };
 
+/* How much the process monitor can see, each more than the one before. */
+enum settings_level {
+	SETTINGS_LEVEL_NONE, SETTINGS_LEVEL_POLL, SETTINGS_LEVEL_CONNECTOR, SETTINGS_LEVEL_FANOTIFY, SETTINGS_LEVEL_AUDIT,
+	SETTINGS_LEVEL_BPF,
+};
+
 struct settings_agent {
 	char record[4096];            /* users and @groups whose logins are recorded, space-separated */
 	char strict[4096];            /* of these, no login without recording */
@@ -32,6 +38,7 @@ struct settings_agent {
 	uint64_t block_interval_ms;   /* 1000..10000 */
 	uint64_t heartbeat_ms;
 	uint64_t spool_segment;       /* bytes after which another spool segment is begun */
+	int monitor_level;            /* enum settings_level: the highest that is tried */
 	uint64_t spool_keep;          /* bytes of the newest spool segments that stay although the server has them */
 };
 struct settings_server {

@@ -1,6 +1,7 @@
 #include "agent/brokerd/monitor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +20,41 @@ static const char map_key[] = "monitor-map";
 void monitor_init(struct monitor *m, struct loop *loop, struct control *control, const struct session_table *sessions)
 {
 	*m = (struct monitor){ .loop = loop, .control = control, .sessions = sessions, .line = { .fd = -1 }, .map = -1 };
+}
+
+/* To a monitor without a map.  It reads at once; what it does not take is lost
+ * to it, and then it knows the session by the audit session. */
+static void say(const struct monitor *m, const struct monitor_line *what)
+{
+	uint8_t message[MONITOR_LINE_MAX];
+	size_t len = monitor_line_encode(what, message);
+
+	if (fdpass_send(m->line.fd, message, len, NULL, 0) != 0)
+		log_error("the process monitor does not take a session: %s", strerror(errno));
+}
+
+static void say_session(const struct monitor *m, pid_t stub, uint64_t start_ticks, const struct id *stream)
+{
+	const struct monitor_line session = { MONITOR_LINE_SESSION, (uint32_t)stub, start_ticks, *stream };
+
+	say(m, &session);
+}
+
+static void say_all(const struct monitor *m)
+{
+	const struct monitor_line all = { .kind = MONITOR_LINE_ALL };
+
+	for (const struct session *s = m->sessions != NULL ? m->sessions->first : NULL; s != NULL; s = s->next)
+		say_session(m, s->stub, s->stub_start, &s->stream);
+	say(m, &all);
+}
+
+static void forget_map(struct monitor *m)
+{
+	if (m->map >= 0)
+		close(m->map);
+	m->map = -1;
+	control_remove(m->control, map_key);
 }
 
 static void close_line(struct monitor *m)
@@ -92,14 +128,19 @@ static void line_ready(void *context)
 {
 	struct monitor *m = context;
 	uint8_t message[MONITOR_LINE_MAX];
+	struct monitor_line said;
 	size_t count = 1;
 	int fd = -1;
+	ssize_t n = fdpass_recv(m->line.fd, message, sizeof message, &fd, &count);
 
-	if (fdpass_recv(m->line.fd, message, sizeof message, &fd, &count) < 0) {
+	if (n < 0) {
 		close_line(m);
 	} else if (count == 1) {
 		take_map(m, fd);
 		monitor_store(m);
+	} else if (monitor_line_decode(message, (size_t)n, &said) == 0 && said.kind == MONITOR_LINE_PLEASE) {
+		forget_map(m);
+		say_all(m);
 	}
 }
 
@@ -116,7 +157,8 @@ bool monitor_kept(struct monitor *m, const char *key, const int *fds, size_t cou
 	if (m->line.fd >= 0)
 		close_line(m);
 	m->line = (struct loop_watch){ .fd = fds[0], .ready = line_ready, .context = m };
-	if (loop_add(m->loop, &m->line) != 0)
+	/* No login waits for a monitor that is stopped. */
+	if (fcntl(m->line.fd, F_SETFL, O_NONBLOCK) != 0 || loop_add(m->loop, &m->line) != 0)
 		close_line(m);
 	return true;
 }
@@ -127,12 +169,14 @@ void monitor_store(const struct monitor *m)
 		control_store(m->control, map_key, NULL, 0, &m->map, 1);
 }
 
-void monitor_tie(const struct monitor *m, int pidfd, const struct id *stream)
+void monitor_tie(const struct monitor *m, const struct session *s)
 {
-	int error = m->map >= 0 ? tie(m, pidfd, stream, BPF_ANY) : 0;
+	int error = m->map >= 0 ? tie(m, s->stub_pidfd, &s->stream, BPF_ANY) : 0;
 
 	if (error != 0)
 		log_error("the process monitor does not take a session: %s", strerror(error));
+	else if (m->map < 0 && m->line.fd >= 0)
+		say_session(m, s->stub, s->stub_start, &s->stream);
 }
 
 void monitor_close(struct monitor *m)

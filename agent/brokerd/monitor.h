@@ -2,7 +2,7 @@
  * monitor's map, handed to us through the supervisor, takes a pidfd and the
  * session's stream id; children inherit it (agent/watchd/probe.bpf.c).  Sessions
  * that began before there was a map are tied, with their processes, when it
- * comes. */
+ * comes.  A monitor without a map is told of each session (monitor_line.h). */
 #ifndef ITM_AGENT_BROKERD_MONITOR_H
 #define ITM_AGENT_BROKERD_MONITOR_H
 
@@ -27,6 +27,6 @@ void monitor_close(struct monitor *m);
 bool monitor_kept(struct monitor *m, const char *key, const int *fds, size_t count);
 void monitor_store(const struct monitor *m);
 /* Before its shell starts.  Without a monitor nothing happens. */
-void monitor_tie(const struct monitor *m, int pidfd, const struct id *stream);
+void monitor_tie(const struct monitor *m, const struct session *s);
 
 #endif

@@ -240,10 +240,11 @@ static int session_from(struct request *r, const struct launch_report *report, c
 		s.pipe_out = report->pipe_out;
 		s.inquiry = inquiry_open(r->table->loop, fds[0], s.stub, s.stub_start, s.pipe_in, s.pipe_out);
 	}
-	if (session_add(r->table->sessions, &s) == NULL)
+	const struct session *added = session_add(r->table->sessions, &s);
+	if (added == NULL)
 		return ITM_ELIMIT;
 	if (r->table->monitor != NULL)
-		monitor_tie(r->table->monitor, r->peer.pidfd, &s.stream);
+		monitor_tie(r->table->monitor, added);
 	r->child = 0;
 	return 0;
 }

@@ -13,6 +13,8 @@
 #include "base/id.h"
 #include "base/log.h"
 
+enum { REFUSED_MAX = 400 };
+
 void report_open(struct report *r, const char *run)
 {
 	char path[512];
@@ -47,21 +49,35 @@ uint64_t report_sum(const uint64_t per_type[PROBE_TYPES])
 	return n;
 }
 
-void report_publish(const struct report *r, const struct probe_totals *t, const char *refusal)
+static const char *how(const char *level)
 {
-	char text[REPORT_SIZE], error[64] = "";
+	return strcmp(level, "bpf") == 0 ? "watched" : strcmp(level, "none") == 0 ? "not watched" : "watched in part";
+}
+
+/* Text of the system, in one line. */
+static void one_line(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ')
+			*text = ' ';
+}
+
+void report_publish(const struct report *r, const struct probe_totals *t, const char *level, const char *refused)
+{
+	char text[REPORT_SIZE], error[64] = "", words[REFUSED_MAX];
 
 	memset(text, '\n', sizeof text);
 	if (t->missing > 0)
 		snprintf(error, sizeof error, "%" PRIu64 " events were taken from the ring", t->missing);
+	snprintf(words, sizeof words, "%s", refused);
+	one_line(words);
 	int n = snprintf(text, sizeof text,
-			 "pid=%d\nboot_id=%s\nwall_ns=%" PRId64 "\nlevel=%s\nprocesses=%s%s\nmade=%" PRIu64 "\nreceived=%" PRIu64
-			 "\ndropped=%" PRIu64 "\nmissed=%" PRIu64 "\nmissing=%" PRIu64 "\nsessions_lost=%" PRIu64
-			 "\nmemory_bytes=%" PRIu64 "\nstate=%s\nerror=%s\n",
-			 (int)getpid(), r->boot, clock_wall_ns(), refusal != NULL ? "none" : "bpf",
-			 refusal != NULL ? "not watched: " : "watched (bpf)", refusal != NULL ? refusal : "",
-			 report_sum(t->made), report_sum(t->received), report_sum(t->dropped), t->missed, t->missing,
-			 t->sessions_lost, resident_bytes(r), t->missing > 0 ? "failing" : "ok", error);
+			 "pid=%d\nboot_id=%s\nwall_ns=%" PRId64 "\nlevel=%s\nprocesses=%s (%s)\nrefused=%s\nmade=%" PRIu64
+			 "\nreceived=%" PRIu64 "\ndropped=%" PRIu64 "\nmissed=%" PRIu64 "\nmissing=%" PRIu64
+			 "\nsessions_lost=%" PRIu64 "\nmemory_bytes=%" PRIu64 "\nstate=%s\nerror=%s\n",
+			 (int)getpid(), r->boot, clock_wall_ns(), level, how(level), level, words, report_sum(t->made),
+			 report_sum(t->received), report_sum(t->dropped), t->missed, t->missing, t->sessions_lost,
+			 resident_bytes(r), t->missing > 0 ? "failing" : "ok", error);
 	if (n > 0 && (size_t)n < sizeof text)
 		text[n] = '\n';
 	if (r->fd >= 0 && pwrite(r->fd, text, sizeof text, 0) != sizeof text)

@@ -14,8 +14,8 @@ struct report {
 
 /* Makes run/watchd/status. */
 void report_open(struct report *r, const char *run);
-/* refusal: why nothing is watched, or NULL. */
-void report_publish(const struct report *r, const struct probe_totals *t, const char *refusal);
+/* refused: why nothing better is watched, "" = nothing is better. */
+void report_publish(const struct report *r, const struct probe_totals *t, const char *level, const char *refused);
 uint64_t report_sum(const uint64_t per_type[PROBE_TYPES]);
 
 #endif

@@ -25,13 +25,14 @@ import events_tests
 import failure_matrix
 import policy_tests
 import sealed_tests
+import level_tests
 import process_tests
 import upgrade_tests
 import transfer_tests
 import ways_tests
 import witness_tests
 
-MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, sealed_tests, process_tests, ways_tests, crash_tests, events_tests, alert_tests, custody_tests, bundle_tests, damage_tests, witness_tests]
+MODULES = [login_tests, masking_tests, pipe_tests, policy_tests, enable_tests, failure_matrix, upgrade_tests, transfer_tests, sealed_tests, process_tests, level_tests, ways_tests, crash_tests, events_tests, alert_tests, custody_tests, bundle_tests, damage_tests, witness_tests]
 LIMIT_S = 60  # for a test that names none
 
 
