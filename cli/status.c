@@ -348,7 +348,7 @@ static void print_glances(const struct daemon *d)
 		/* Nothing waiting, nothing lost: nothing to say. */
 		bool quiet = g->form == WALL || strcmp(g->key, "unrecorded") == 0 || strcmp(g->key, "refused") == 0 ||
 			     strcmp(g->key, "dropped") == 0;
-		if (value == NULL || (quiet && strcmp(value, "0") == 0))
+		if (value == NULL || value[0] == '\0' || (quiet && strcmp(value, "0") == 0))
 			continue;
 		fputs(between, stdout);
 		print_glance(g, value);
