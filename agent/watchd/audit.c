@@ -138,7 +138,7 @@ static int fd_of(const void *state)
 	return ((const struct audit *)state)->sock;
 }
 
-static void take(struct audit *a, unsigned type, const char *text, size_t len, struct ledger *l, struct eye_counts *counts)
+static void take(struct audit *a, unsigned type, const char *text, size_t len, struct observer *l, struct eye_counts *counts)
 {
 	uint64_t lost = a->text.lost;
 	const struct audit_text_event *e = audit_text_add(&a->text, type, text, len);
@@ -150,10 +150,10 @@ static void take(struct audit *a, unsigned type, const char *text, size_t len, s
 	int64_t age_ms = clock_wall_ns() / (int64_t)ns_per_ms - e->wall_ms;
 	uint64_t age_ns = age_ms > 0 ? (uint64_t)age_ms * ns_per_ms : 0, now = clock_boot_ns();
 	counts->received++;
-	ledger_told(l, &e->told, now > age_ns ? now - age_ns : now);
+	observer_told(l, &e->told, now > age_ns ? now - age_ns : now);
 }
 
-static bool read_way(void *state, struct ledger *l, struct eye_counts *counts)
+static bool read_way(void *state, struct observer *l, struct eye_counts *counts)
 {
 	static uint8_t data[AUDIT_TEXT_MAX];
 	struct audit *a = state;

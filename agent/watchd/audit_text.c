@@ -17,7 +17,7 @@ static void reset(struct audit_text_event *e)
 	e->serial = 0;
 	e->exec = e->success = false;
 	e->argument = -1;
-	e->told = (struct ledger_told){ .loginuid = UINT32_MAX, .audit_session = UINT32_MAX };
+	e->told = (struct observer_told){ .loginuid = UINT32_MAX, .audit_session = UINT32_MAX };
 }
 
 void audit_text_init(struct audit_text *a)
@@ -125,7 +125,7 @@ static uint32_t terminal(const char *name, size_t len)
 
 static void take_call(struct audit_text_event *e, const struct word *w)
 {
-	struct ledger_told *t = &e->told;
+	struct observer_told *t = &e->told;
 	const struct { const char *key; uint32_t *to; } numbers[] = {
 		{ "pid", &t->pid }, { "ppid", &t->parent }, { "uid", &t->uid }, { "euid", &t->euid }, { "suid", &t->suid },
 		{ "fsuid", &t->fsuid }, { "gid", &t->gid }, { "egid", &t->egid }, { "auid", &t->loginuid }, { "ses", &t->audit_session },
@@ -214,7 +214,7 @@ static struct audit_text_event *place_of(struct audit_text *a, uint64_t serial)
 
 static const struct audit_text_event *finish(struct audit_text_event *e)
 {
-	struct ledger_told *t = &e->told;
+	struct observer_told *t = &e->told;
 	bool told = e->exec && e->success && t->pid != 0;
 
 	e->serial = 0;

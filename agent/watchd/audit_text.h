@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/watchd/ledger.h"
+#include "agent/watchd/observer.h"
 #include "base/buffer.h"
 
 enum { AUDIT_TEXT_OPEN = 16, AUDIT_TEXT_MAX = 16384 }; /* events at once; bytes of a record */
@@ -20,7 +20,7 @@ struct audit_text_event {
 	int64_t wall_ms;
 	bool exec, success;
 	int64_t argument;        /* the one whose bytes came last; -1 = none yet */
-	struct ledger_told told; /* texts point into the buffers */
+	struct observer_told told; /* texts point into the buffers */
 	struct buffer exe, cwd, comm, arguments;
 };
 

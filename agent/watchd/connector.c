@@ -80,18 +80,15 @@ static uint64_t boot_ns_of(uint64_t mono_ns)
 static int listen_on(int sock)
 {
 	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC };
-	struct { struct nlmsghdr h; struct cn_msg m; uint32_t op; } q = {
-		.h = { .nlmsg_type = NLMSG_DONE },
-		.m = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .len = sizeof q.op },
-		.op = PROC_CN_MCAST_LISTEN,
+	/* struct cn_msg, whose data cannot stand inside another struct. */
+	struct { struct nlmsghdr h; struct cb_id id; uint32_t seq, ack; uint16_t len, flags; uint32_t op; } q = {
+		.h = { .nlmsg_len = sizeof q, .nlmsg_type = NLMSG_DONE },
+		.id = { CN_IDX_PROC, CN_VAL_PROC }, .len = sizeof q.op, .op = PROC_CN_MCAST_LISTEN,
 	};
-	/* The kernel's struct has no padding before op, ours none after. */
-	size_t len = sizeof q.h + sizeof q.m + sizeof q.op;
 	int size = QUEUE_BYTES;
 
-	q.h.nlmsg_len = (uint32_t)len;
 	(void)setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
-	if (bind(sock, (const void *)&a, sizeof a) != 0 || send(sock, &q, len, 0) != (ssize_t)len)
+	if (bind(sock, (const void *)&a, sizeof a) != 0 || send(sock, &q, sizeof q, 0) != (ssize_t)sizeof q)
 		return ITM_ESYS;
 	return 0;
 }
@@ -161,7 +158,7 @@ static void count(struct connector *c, const struct connector_word *w, struct ey
 	c->known[w->cpu] = true;
 }
 
-static bool read_way(void *state, struct ledger *l, struct eye_counts *counts)
+static bool read_way(void *state, struct observer *l, struct eye_counts *counts)
 {
 	struct connector *c = state;
 	uint8_t data[MESSAGE_MAX];
@@ -182,11 +179,11 @@ static bool read_way(void *state, struct ledger *l, struct eye_counts *counts)
 		count(c, &w, counts);
 		uint64_t boot_ns = w.what != CONNECTOR_OTHER ? boot_ns_of(w.mono_ns) : 0;
 		if (w.what == CONNECTOR_FORK)
-			ledger_fork(l, w.pid, w.child, boot_ns);
+			observer_fork(l, w.pid, w.child, boot_ns);
 		else if (w.what == CONNECTOR_EXEC)
-			(void)ledger_exec(l, w.pid, boot_ns, NULL, 0);
+			(void)observer_exec(l, w.pid, boot_ns, NULL, 0);
 		else if (w.what == CONNECTOR_EXIT)
-			ledger_exit(l, w.pid, w.status, 0, boot_ns);
+			observer_exit(l, w.pid, w.status, 0, boot_ns);
 	}
 	return true;
 }

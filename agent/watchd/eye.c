@@ -14,7 +14,7 @@ struct eye {
 	const struct eye_way *way;
 	int level, proc;
 	void *state;
-	struct ledger ledger;
+	struct observer observer;
 	struct eye_counts counts;
 	int64_t scan_ms;         /* when to look at all of /proc again */
 };
@@ -32,7 +32,7 @@ static int poll_fd(const void *state)
 	return -1;
 }
 
-static bool poll_read(void *state, struct ledger *l, struct eye_counts *c)
+static bool poll_read(void *state, struct observer *l, struct eye_counts *c)
 {
 	(void)state;
 	(void)l;
@@ -61,7 +61,7 @@ const char *eye_name(int level)
 	return levels[level].name;
 }
 
-static struct eye *open_at(int level, ledger_event *event, void *context, char error[EYE_ERROR_SIZE])
+static struct eye *open_at(int level, observer_event *event, void *context, char error[EYE_ERROR_SIZE])
 {
 	struct eye *e = calloc(1, sizeof *e);
 
@@ -69,13 +69,13 @@ static struct eye *open_at(int level, ledger_event *event, void *context, char e
 		goto err0;
 	*e = (struct eye){ .way = levels[level].way, .level = level,
 			   .proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
-	if (e->proc < 0 || ledger_open(&e->ledger, e->proc, event, context) != 0)
+	if (e->proc < 0 || observer_open(&e->observer, e->proc, event, context) != 0)
 		goto err1;
 	if (e->way->open(&e->state, error) != 0)
 		goto err2;
 	return e;
 err2:
-	ledger_close(&e->ledger);
+	observer_close(&e->observer);
 err1:
 	if (e->proc >= 0)
 		close(e->proc);
@@ -84,7 +84,7 @@ err0:
 	return NULL;
 }
 
-struct eye *eye_open(int highest, ledger_event *event, void *context, struct buffer *why)
+struct eye *eye_open(int highest, observer_event *event, void *context, struct buffer *why)
 {
 	if (highest >= SETTINGS_LEVEL_BPF)
 		highest = SETTINGS_LEVEL_BPF - 1;
@@ -103,7 +103,7 @@ void eye_close(struct eye *e)
 	if (e == NULL)
 		return;
 	e->way->close(e->state);
-	ledger_close(&e->ledger);
+	observer_close(&e->observer);
 	close(e->proc);
 	free(e);
 }
@@ -120,15 +120,15 @@ int eye_fd(const struct eye *e)
 
 int eye_read(struct eye *e, int64_t now_ms)
 {
-	e->ledger.room = true;
+	e->observer.room = true;
 	/* Who is there comes before what they do. */
-	if (e->ledger.scanning || now_ms >= e->scan_ms) {
-		if (!ledger_scan(&e->ledger, clock_boot_ns()))
+	if (e->observer.scanning || now_ms >= e->scan_ms) {
+		if (!observer_scan(&e->observer, clock_boot_ns()))
 			return -1;
 		e->scan_ms = now_ms + e->way->scan_ms;
 	}
-	bool soon = e->way->read(e->state, &e->ledger, &e->counts);
-	if (!e->ledger.room)
+	bool soon = e->way->read(e->state, &e->observer, &e->counts);
+	if (!e->observer.room)
 		return -1;
 	int wait = (int)(e->scan_ms - now_ms);
 	return soon && wait > SOON_MS ? SOON_MS : wait;
@@ -136,16 +136,16 @@ int eye_read(struct eye *e, int64_t now_ms)
 
 void eye_tie(struct eye *e, uint32_t pid, uint64_t start_ticks, const struct id *session)
 {
-	ledger_tie(&e->ledger, pid, start_ticks * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK)), session);
+	observer_tie(&e->observer, pid, start_ticks * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK)), session);
 }
 
 /* What is only looked at was made by nobody: it is received when it is told. */
 void eye_counts(const struct eye *e, struct eye_counts *out)
 {
 	*out = e->counts;
-	out->gone = e->ledger.gone;
+	out->gone = e->observer.gone;
 	if (e->way->fd(e->state) >= 0)
 		return;
 	for (int kind = 0; kind <= ACTIVITY_EXIT; kind++)
-		out->received += e->ledger.made[kind];
+		out->received += e->observer.made[kind];
 }

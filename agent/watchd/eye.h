@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/watchd/ledger.h"
+#include "agent/watchd/observer.h"
 #include "base/buffer.h"
 #include "local/settings.h"
 
@@ -30,7 +30,7 @@ struct eye_counts {
 struct eye_way {
 	int (*open)(void **state, char error[EYE_ERROR_SIZE]);
 	int (*fd)(const void *state);
-	bool (*read)(void *state, struct ledger *l, struct eye_counts *c);
+	bool (*read)(void *state, struct observer *l, struct eye_counts *c);
 	void (*close)(void *state);
 	int scan_ms;
 };
@@ -38,7 +38,7 @@ struct eye_way {
 struct eye;
 /* The best way there is, from highest (enum settings_level, below bpf) down.
  * why gets "level: reason" for each that was refused, "; " between.  NULL: none. */
-struct eye *eye_open(int highest, ledger_event *event, void *context, struct buffer *why);
+struct eye *eye_open(int highest, observer_event *event, void *context, struct buffer *why);
 void eye_close(struct eye *e);
 int eye_level(const struct eye *e);
 const char *eye_name(int level);         /* "fanotify" */

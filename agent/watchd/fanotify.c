@@ -135,7 +135,7 @@ static struct waiting *waiting_of(struct fanotify *f, uint32_t pid)
 	return w;
 }
 
-static void take(struct fanotify *f, const struct fanotify_event_metadata *m, struct ledger *l, struct eye_counts *counts)
+static void take(struct fanotify *f, const struct fanotify_event_metadata *m, struct observer *l, struct eye_counts *counts)
 {
 	char link[64];
 	struct stat st;
@@ -150,7 +150,7 @@ static void take(struct fanotify *f, const struct fanotify_event_metadata *m, st
 	if (m->pid <= 0 || fstat(m->fd, &st) != 0)
 		return;
 	if (w == NULL) { /* too many at once: what can be seen now */
-		(void)ledger_exec(l, (uint32_t)m->pid, clock_boot_ns(), NULL, 0);
+		(void)observer_exec(l, (uint32_t)m->pid, clock_boot_ns(), NULL, 0);
 		return;
 	}
 	if (w->pid == 0) {
@@ -166,7 +166,7 @@ static void take(struct fanotify *f, const struct fanotify_event_metadata *m, st
 	}
 }
 
-static bool runs_one_of(const struct ledger *l, const struct waiting *w)
+static bool runs_one_of(const struct observer *l, const struct waiting *w)
 {
 	for (size_t i = 0; i < w->files; i++)
 		if (procfile_runs(l->proc, w->pid, w->device[i], w->inode[i]))
@@ -175,7 +175,7 @@ static bool runs_one_of(const struct ledger *l, const struct waiting *w)
 }
 
 /* False: it has not happened yet, or fails. */
-static bool happened(struct ledger *l, const struct waiting *w)
+static bool happened(struct observer *l, const struct waiting *w)
 {
 	struct procfile_stat s;
 	bool there = procfile_read_stat(l->proc, w->pid, &s) == 0 && s.state != 'Z';
@@ -183,11 +183,11 @@ static bool happened(struct ledger *l, const struct waiting *w)
 	if (there && !runs_one_of(l, w))
 		return false;
 	bool path = w->path_len > 0 && (w->script || !there);
-	return ledger_exec(l, w->pid, w->boot_ns, path ? w->path : NULL, path ? w->path_len : 0);
+	return observer_exec(l, w->pid, w->boot_ns, path ? w->path : NULL, path ? w->path_len : 0);
 }
 
 /* Whether some are still to be looked at. */
-static bool look(struct fanotify *f, struct ledger *l)
+static bool look(struct fanotify *f, struct observer *l)
 {
 	uint64_t now = clock_boot_ns();
 	size_t kept = 0;
@@ -203,7 +203,7 @@ static bool look(struct fanotify *f, struct ledger *l)
 	return kept > 0;
 }
 
-static bool read_way(void *state, struct ledger *l, struct eye_counts *counts)
+static bool read_way(void *state, struct observer *l, struct eye_counts *counts)
 {
 	_Alignas(struct fanotify_event_metadata) char batch[BATCH];
 	struct fanotify *f = state;
@@ -212,7 +212,7 @@ static bool read_way(void *state, struct ledger *l, struct eye_counts *counts)
 		ssize_t n = read(f->group, batch, sizeof batch);
 		if (n <= 0)
 			break;
-		for (const struct fanotify_event_metadata *m = (const void *)batch; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
+		for (struct fanotify_event_metadata *m = (void *)batch; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
 			if (m->vers == FANOTIFY_METADATA_VERSION)
 				take(f, m, l, counts);
 			else

@@ -32,6 +32,7 @@ enum { ALLOWED = 0, REFUSED = 1, KILLED = 2, BROKEN = 3 };
 static int descriptors[2];
 
 static int try_open(void) { return open("/etc/passwd", O_RDONLY); }
+static int try_open_write(void) { return open("/dev/null", O_WRONLY); }
 static int try_inet(void) { return socket(AF_INET, SOCK_STREAM, 0); }
 static int try_unix(void) { return socket(AF_UNIX, SOCK_STREAM, 0); }
 static int try_kill(void) { return kill(getppid(), 0); }
@@ -123,30 +124,31 @@ static int outcome(enum sandbox_profile profile, int (*attempt)(void))
 
 static void test_profiles(void **state)
 {
-	static const struct { const char *what; int (*attempt)(void); int want[5]; } table[] = {
-		/*                         recorder  sealer   forwarder server   watcher */
-		{ "pump bytes", try_pump, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "take memory", try_memory, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "ask the size", try_size, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
-		{ "ask modes", try_modes, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
-		{ "set modes", try_set_modes, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
-		{ "type into a terminal", try_sti, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
-		{ "open a file", try_open, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
-		{ "unix socket", try_unix, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "inet socket", try_inet, { REFUSED, REFUSED, ALLOWED, REFUSED, REFUSED } },
-		{ "send to an address", try_sendto, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "signal", try_kill, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
-		{ "fork", try_fork, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
-		{ "executable memory", try_code, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED } },
-		{ "mount", try_mount, { REFUSED, REFUSED, REFUSED, REFUSED, REFUSED } },
-		{ "ptrace", try_ptrace, { KILLED, KILLED, KILLED, KILLED, KILLED } },
-		{ "other's memory", try_peek, { KILLED, KILLED, KILLED, KILLED, KILLED } },
-		{ "load into the kernel", try_bpf, { KILLED, KILLED, KILLED, KILLED, KILLED } },
-		{ "write a held file", try_file, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
-		{ "exec", try_exec, { KILLED, KILLED, KILLED, KILLED, KILLED } },
+	static const struct { const char *what; int (*attempt)(void); int want[6]; } table[] = {
+		/*                         recorder  sealer   forwarder server   watcher  looker */
+		{ "pump bytes", try_pump, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "take memory", try_memory, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "ask the size", try_size, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED, REFUSED } },
+		{ "ask modes", try_modes, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED, REFUSED } },
+		{ "set modes", try_set_modes, { ALLOWED, ALLOWED, ALLOWED, ALLOWED, REFUSED, REFUSED } },
+		{ "type into a terminal", try_sti, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED, REFUSED } },
+		{ "open a file", try_open, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED, ALLOWED } },
+		{ "open a file to write", try_open_write, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED, REFUSED } },
+		{ "unix socket", try_unix, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "inet socket", try_inet, { REFUSED, REFUSED, ALLOWED, REFUSED, REFUSED, REFUSED } },
+		{ "send to an address", try_sendto, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "signal", try_kill, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED, REFUSED } },
+		{ "fork", try_fork, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED, REFUSED } },
+		{ "executable memory", try_code, { REFUSED, ALLOWED, ALLOWED, ALLOWED, REFUSED, REFUSED } },
+		{ "mount", try_mount, { REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED } },
+		{ "ptrace", try_ptrace, { KILLED, KILLED, KILLED, KILLED, KILLED, KILLED } },
+		{ "other's memory", try_peek, { KILLED, KILLED, KILLED, KILLED, KILLED, KILLED } },
+		{ "load into the kernel", try_bpf, { KILLED, KILLED, KILLED, KILLED, KILLED, KILLED } },
+		{ "write a held file", try_file, { REFUSED, ALLOWED, ALLOWED, ALLOWED, ALLOWED, ALLOWED } },
+		{ "exec", try_exec, { KILLED, KILLED, KILLED, KILLED, KILLED, KILLED } },
 	};
 	static const enum sandbox_profile profiles[] = {
-		SANDBOX_RECORDER, SANDBOX_SEALER, SANDBOX_FORWARDER, SANDBOX_SERVER, SANDBOX_WATCHER,
+		SANDBOX_RECORDER, SANDBOX_SEALER, SANDBOX_FORWARDER, SANDBOX_SERVER, SANDBOX_WATCHER, SANDBOX_LOOKER,
 	};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, descriptors), 0);
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

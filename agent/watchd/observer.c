@@ -1,4 +1,4 @@
-#include "agent/watchd/ledger.h"
+#include "agent/watchd/observer.h"
 
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -10,7 +10,7 @@ static const uint64_t same_birth_ns = 20000000;
 
 enum { DEPTH_MAX = 32, LIST_MAX = 128, DEVICE_SHIFT = 20 };
 
-int ledger_open(struct ledger *l, int proc, ledger_event *event, void *context)
+int observer_open(struct observer *l, int proc, observer_event *event, void *context)
 {
 	memset(l, 0, sizeof *l);
 	l->proc = proc;
@@ -20,7 +20,7 @@ int ledger_open(struct ledger *l, int proc, ledger_event *event, void *context)
 	return kin_open(&l->kin);
 }
 
-void ledger_close(struct ledger *l)
+void observer_close(struct observer *l)
 {
 	kin_close(&l->kin);
 }
@@ -32,9 +32,9 @@ static bool same_birth(uint64_t a, uint64_t b)
 	return (a > b ? a - b : b - a) <= same_birth_ns;
 }
 
-static const struct ledger_tie *tie_of(const struct ledger *l, const struct kin *k)
+static const struct observer_tie *tie_of(const struct observer *l, const struct kin *k)
 {
-	size_t count = l->ties < LEDGER_TIES ? l->ties : LEDGER_TIES;
+	size_t count = l->ties < OBSERVER_TIES ? l->ties : OBSERVER_TIES;
 
 	for (size_t i = 0; i < count; i++)
 		if (l->tie[i].pid == k->pid && same_birth(l->tie[i].start, k->start))
@@ -43,13 +43,13 @@ static const struct ledger_tie *tie_of(const struct ledger *l, const struct kin 
 }
 
 /* The only one of that audit session that had begun; NULL: none, or more. */
-static const struct ledger_tie *tie_by_login(const struct ledger *l, const struct kin *k)
+static const struct observer_tie *tie_by_login(const struct observer *l, const struct kin *k)
 {
-	size_t count = l->ties < LEDGER_TIES ? l->ties : LEDGER_TIES;
-	const struct ledger_tie *found = NULL;
+	size_t count = l->ties < OBSERVER_TIES ? l->ties : OBSERVER_TIES;
+	const struct observer_tie *found = NULL;
 
 	for (size_t i = 0; i < count && k->audit_session != UINT32_MAX; i++) {
-		const struct ledger_tie *t = &l->tie[i];
+		const struct observer_tie *t = &l->tie[i];
 		if (t->audit_session != k->audit_session || t->start > k->start + same_birth_ns)
 			continue;
 		if (found != NULL && !id_equal(&found->session, &t->session))
@@ -68,9 +68,9 @@ static bool inherit(struct kin *k, const struct kin *from)
 	return true;
 }
 
-static void find_session(struct ledger *l, struct kin *k, const struct kin *parent)
+static void find_session(struct observer *l, struct kin *k, const struct kin *parent)
 {
-	const struct ledger_tie *t = tie_of(l, k);
+	const struct observer_tie *t = tie_of(l, k);
 
 	if (t != NULL) {
 		k->session = t->session;
@@ -86,12 +86,12 @@ static void find_session(struct ledger *l, struct kin *k, const struct kin *pare
 	}
 }
 
-void ledger_tie(struct ledger *l, uint32_t pid, uint64_t start, const struct id *session)
+void observer_tie(struct observer *l, uint32_t pid, uint64_t start, const struct id *session)
 {
 	struct kin *k = kin_find(&l->kin, pid);
 	bool more = k != NULL && same_birth(k->start, start);
 
-	l->tie[l->ties++ % LEDGER_TIES] = (struct ledger_tie){ .pid = pid, .start = start, .session = *session,
+	l->tie[l->ties++ % OBSERVER_TIES] = (struct observer_tie){ .pid = pid, .start = start, .session = *session,
 		.audit_session = procfile_number(l->proc, pid, "sessionid") };
 	if (!more)
 		return;
@@ -132,14 +132,14 @@ static void set_head(struct activity_event *e, const struct kin *k)
 		e->number[ACTIVITY_FLAGS] |= ACTIVITY_BY_LOGIN;
 }
 
-static void tell(struct ledger *l, uint64_t boot_ns, const struct activity_event *e)
+static void tell(struct observer *l, uint64_t boot_ns, const struct activity_event *e)
 {
 	if (e->kind <= ACTIVITY_EXIT)
 		l->made[e->kind]++;
 	l->room = l->event(l->context, boot_ns, e);
 }
 
-static void set_rights(struct ledger *l, struct activity_event *e, uint32_t pid)
+static void set_rights(struct observer *l, struct activity_event *e, uint32_t pid)
 {
 	struct procfile_rights rights = { 0 };
 
@@ -169,7 +169,7 @@ static void set_image(struct activity_event *e, const struct procfile_image *i)
 }
 
 /* file: the script whose interpreter runs, where that is known. */
-static void tell_image(struct ledger *l, struct kin *k, enum activity_kind kind, const struct procfile_stat *s,
+static void tell_image(struct observer *l, struct kin *k, enum activity_kind kind, const struct procfile_stat *s,
 		       const char *file, size_t file_len, uint64_t boot_ns)
 {
 	struct activity_event e = { .kind = kind };
@@ -198,7 +198,7 @@ static void tell_image(struct ledger *l, struct kin *k, enum activity_kind kind,
 	tell(l, boot_ns, &e);
 }
 
-static void tell_fork(struct ledger *l, const struct kin *parent, const struct kin *child, uint64_t boot_ns)
+static void tell_fork(struct observer *l, const struct kin *parent, const struct kin *child, uint64_t boot_ns)
 {
 	struct activity_event e = { .kind = ACTIVITY_FORK };
 	struct procfile_rights rights = { 0 };
@@ -212,7 +212,7 @@ static void tell_fork(struct ledger *l, const struct kin *parent, const struct k
 	tell(l, boot_ns, &e);
 }
 
-static void end(struct ledger *l, struct kin *k, uint32_t status, unsigned flags, uint64_t boot_ns)
+static void end(struct observer *l, struct kin *k, uint32_t status, unsigned flags, uint64_t boot_ns)
 {
 	struct activity_event e = { .kind = ACTIVITY_EXIT };
 
@@ -228,11 +228,11 @@ static void end(struct ledger *l, struct kin *k, uint32_t status, unsigned flags
 
 /* ---- looking ---- */
 
-static struct kin *observe(struct ledger *l, const struct procfile_stat *s, const char *file, size_t file_len,
+static struct kin *observe(struct observer *l, const struct procfile_stat *s, const char *file, size_t file_len,
 			   uint64_t boot_ns, int depth);
 
 /* The parent by what is known, or by a look at it. */
-static struct kin *parent_of(struct ledger *l, uint32_t pid, uint64_t child_start, uint64_t boot_ns, int depth)
+static struct kin *parent_of(struct observer *l, uint32_t pid, uint64_t child_start, uint64_t boot_ns, int depth)
 {
 	struct kin *k = kin_find(&l->kin, pid);
 	struct procfile_stat s;
@@ -244,7 +244,7 @@ static struct kin *parent_of(struct ledger *l, uint32_t pid, uint64_t child_star
 	return observe(l, &s, NULL, 0, boot_ns, depth);
 }
 
-static struct kin *add(struct ledger *l, const struct procfile_stat *s, const struct kin *parent)
+static struct kin *add(struct observer *l, const struct procfile_stat *s, const struct kin *parent)
 {
 	struct kin *k = kin_add(&l->kin, s->pid);
 
@@ -268,14 +268,14 @@ static struct kin *add(struct ledger *l, const struct procfile_stat *s, const st
 
 /* Without address randomization a new image can look like the old one: then
  * its name tells. */
-static bool runs_another(struct ledger *l, const struct kin *k, const struct procfile_stat *s)
+static bool runs_another(struct observer *l, const struct kin *k, const struct procfile_stat *s)
 {
 	if (s->image != 0 && k->image != 0 && s->image != k->image)
 		return true;
 	return memcmp(s->comm, k->comm, sizeof k->comm) != 0 && !procfile_runs(l->proc, k->pid, k->device, k->inode);
 }
 
-static struct kin *observe(struct ledger *l, const struct procfile_stat *s, const char *file, size_t file_len,
+static struct kin *observe(struct observer *l, const struct procfile_stat *s, const char *file, size_t file_len,
 			   uint64_t boot_ns, int depth)
 {
 	struct kin *k = kin_find(&l->kin, s->pid);
@@ -309,7 +309,7 @@ static struct kin *observe(struct ledger *l, const struct procfile_stat *s, cons
 	return k;
 }
 
-void ledger_fork(struct ledger *l, uint32_t parent, uint32_t child, uint64_t boot_ns)
+void observer_fork(struct observer *l, uint32_t parent, uint32_t child, uint64_t boot_ns)
 {
 	const struct kin *p = parent_of(l, parent, boot_ns, boot_ns, 0);
 	const struct kin *known = kin_find(&l->kin, child);
@@ -329,11 +329,12 @@ void ledger_fork(struct ledger *l, uint32_t parent, uint32_t child, uint64_t boo
 	copy.start = boot_ns;
 	copy.round = l->round;
 	*k = copy;
+	find_session(l, k, p);
 	tell_fork(l, p, k, boot_ns);
 }
 
 /* It ran and ended before anybody looked. */
-static void tell_gone(struct ledger *l, uint32_t pid, const char *file, size_t file_len, uint64_t boot_ns)
+static void tell_gone(struct observer *l, uint32_t pid, const char *file, size_t file_len, uint64_t boot_ns)
 {
 	struct activity_event e = { .kind = ACTIVITY_EXEC };
 	const struct kin *k = kin_find(&l->kin, pid);
@@ -350,7 +351,7 @@ static void tell_gone(struct ledger *l, uint32_t pid, const char *file, size_t f
 	tell(l, boot_ns, &e);
 }
 
-bool ledger_exec(struct ledger *l, uint32_t pid, uint64_t boot_ns, const char *file, size_t file_len)
+bool observer_exec(struct observer *l, uint32_t pid, uint64_t boot_ns, const char *file, size_t file_len)
 {
 	struct procfile_stat s;
 	uint64_t before = l->made[ACTIVITY_EXEC];
@@ -362,7 +363,7 @@ bool ledger_exec(struct ledger *l, uint32_t pid, uint64_t boot_ns, const char *f
 	return l->made[ACTIVITY_EXEC] != before;
 }
 
-void ledger_exit(struct ledger *l, uint32_t pid, uint32_t status, unsigned flags, uint64_t boot_ns)
+void observer_exit(struct observer *l, uint32_t pid, uint32_t status, unsigned flags, uint64_t boot_ns)
 {
 	struct kin *k = kin_find(&l->kin, pid);
 
@@ -370,7 +371,7 @@ void ledger_exit(struct ledger *l, uint32_t pid, uint32_t status, unsigned flags
 		end(l, k, status, flags, boot_ns);
 }
 
-static void set_told(struct activity_event *e, const struct ledger_told *t)
+static void set_told(struct activity_event *e, const struct observer_told *t)
 {
 	e->number[ACTIVITY_UID] = t->uid;
 	e->number[ACTIVITY_EUID] = t->euid;
@@ -388,7 +389,7 @@ static void set_told(struct activity_event *e, const struct ledger_told *t)
 	activity_set_bytes(e, ACTIVITY_ARGUMENTS, t->arguments, t->arguments_len);
 }
 
-void ledger_told(struct ledger *l, const struct ledger_told *t, uint64_t boot_ns)
+void observer_told(struct observer *l, const struct observer_told *t, uint64_t boot_ns)
 {
 	struct activity_event e = { .kind = ACTIVITY_EXEC };
 	struct kin *k = kin_find(&l->kin, t->pid);
@@ -417,7 +418,7 @@ void ledger_told(struct ledger *l, const struct ledger_told *t, uint64_t boot_ns
 
 /* Who was not there in this round has ended; who ended some rounds ago is
  * forgotten. */
-static void sweep(struct ledger *l, uint64_t boot_ns)
+static void sweep(struct observer *l, uint64_t boot_ns)
 {
 	for (uint32_t i = 0; i < l->kin.used; i++) {
 		struct kin *k = &l->kin.list[i];
@@ -430,7 +431,7 @@ static void sweep(struct ledger *l, uint64_t boot_ns)
 	}
 }
 
-bool ledger_scan(struct ledger *l, uint64_t boot_ns)
+bool observer_scan(struct observer *l, uint64_t boot_ns)
 {
 	uint32_t pids[LIST_MAX];
 	size_t count;
@@ -447,7 +448,7 @@ bool ledger_scan(struct ledger *l, uint64_t boot_ns)
 			if (procfile_read_stat(l->proc, pids[i], &s) != 0 || s.kernel)
 				continue;
 			if (s.state == 'Z')
-				ledger_exit(l, s.pid, s.status, 0, boot_ns);
+				observer_exit(l, s.pid, s.status, 0, boot_ns);
 			else
 				(void)observe(l, &s, NULL, 0, boot_ns, 0);
 		}
