@@ -11,13 +11,15 @@
 
 #define KEY_WORD "itm-public-key ed25519 "
 
-enum { BUNDLE_FILES = 8, BUNDLE_TEXT_MAX = 64 * 1024 };
+enum { BUNDLE_FILES = 10, BUNDLE_TEXT_MAX = 64 * 1024 };
 
 /* In the order they stand in. */
-enum bundle_file { FILE_README, FILE_SESSION, FILE_TRANSCRIPT, FILE_EVIDENCE, FILE_IDENTITY, FILE_LOG, FILE_STAMPED, FILE_STAMP };
+enum bundle_file { FILE_README, FILE_SESSION, FILE_TRANSCRIPT, FILE_EVIDENCE, FILE_IDENTITY, FILE_LOG,
+	FILE_KEYLIST, FILE_KEYLIST_SIGNATURE, FILE_STAMPED, FILE_STAMP };
 static const char *const names[BUNDLE_FILES] = {
 	[FILE_README] = "README.txt", [FILE_SESSION] = "session.txt", [FILE_TRANSCRIPT] = "transcript.txt",
 	[FILE_EVIDENCE] = "evidence.itm", [FILE_IDENTITY] = "identity.public", [FILE_LOG] = "log.public",
+	[FILE_KEYLIST] = "keylist", [FILE_KEYLIST_SIGNATURE] = "keylist.minisig",
 	[FILE_STAMPED] = "stamp.checkpoint", [FILE_STAMP] = "stamp.tsr",
 };
 
@@ -29,6 +31,8 @@ static const char readme[] =
 	"  evidence.itm      the record: the session's own bytes and the host's signatures\n"
 	"  identity.public   the key of the host that recorded it, as the exporter knew it\n"
 	"  log.public        the key of the server's log, likewise (may be missing)\n"
+	"  keylist           the auditors who can open what was typed, and\n"
+	"  keylist.minisig   the signature of the officer who named them (may be missing)\n"
 	"  stamp.checkpoint  the log's signed word that proves evidence.itm, and\n"
 	"  stamp.tsr         the time stamp (RFC 3161) of an authority on it (may be missing)\n"
 	"  MANIFEST          SHA-256 of each of these files\n"
@@ -48,11 +52,13 @@ static const char readme[] =
 	"  4. transcript.txt is an aid to reading; the evidence is evidence.itm. To make the\n"
 	"     text anew from it, in this folder (SESSION is in session.txt):\n"
 	"         itm export --format text evidence.itm:SESSION\n"
-	"  5. That it is as old as the stamp, under the authority's CA certificate:\n"
+	"  5. Who can open what was typed: keylist; that its officer named them:\n"
+	"         minisign -V -p officer.pub -m keylist\n"
+	"  6. That it is as old as the stamp, under the authority's CA certificate:\n"
 	"         itm verify --explain --tsa-ca CA.pem --log-key LOG.public ... FILE\n"
 	"     and without ITM, in this folder:\n"
 	"         openssl ts -verify -data stamp.checkpoint -in stamp.tsr -CAfile CA.pem\n"
-	"  6. With a program written by somebody else: evidence.itm is described byte by\n"
+	"  7. With a program written by somebody else: evidence.itm is described byte by\n"
 	"     byte in ITM's doc/FORMAT.md; the compression dictionaries it names come with\n"
 	"     ITM, and are in /usr/share/itm where it is installed.\n"
 	"\n"
@@ -155,6 +161,10 @@ static int put_files(struct writer *w, const struct bundle_source *s)
 		r = put_key(w, names[FILE_IDENTITY], s->trust.identity);
 	if (r == 0 && s->trust.has_log)
 		r = put_key(w, names[FILE_LOG], s->trust.log);
+	if (r == 0 && s->keylist != NULL)
+		r = put_file(w, names[FILE_KEYLIST], s->keylist->data, s->keylist->len);
+	if (r == 0 && s->keylist != NULL)
+		r = put_file(w, names[FILE_KEYLIST_SIGNATURE], s->keylist_signature->data, s->keylist_signature->len);
 	if (r == 0 && s->stamp != NULL)
 		r = put_file(w, names[FILE_STAMPED], s->stamped->data, s->stamped->len);
 	if (r == 0 && s->stamp != NULL)
@@ -238,6 +248,14 @@ static int take_file(struct bundle *b, const struct tar_file *f, enum bundle_fil
 		r = parse_key(f, b->trust.log);
 		b->trust.has_log = r == 0;
 		break;
+	case FILE_KEYLIST:
+		b->keylist = f->data;
+		b->keylist_len = f->len;
+		break;
+	case FILE_KEYLIST_SIGNATURE:
+		b->keylist_signature = f->data;
+		b->keylist_signature_len = f->len;
+		break;
 	case FILE_STAMPED:
 		b->stamped = f->data;
 		b->stamped_len = f->len;
@@ -295,8 +313,8 @@ static int read_files(struct tar_reader *reader, struct bundle *b, struct buffer
 	}
 	if (r == 0 && (which != BUNDLE_FILES || b->evidence == NULL))
 		return error_fault(fault, ITM_ETRUNC, reader->pos, "evidence.itm or MANIFEST is missing");
-	if (r == 0 && (b->stamp == NULL) != (b->stamped == NULL))
-		return error_fault(fault, ITM_EFORMAT, reader->pos, "a stamp without its checkpoint, or that without the stamp");
+	if (r == 0 && ((b->stamp == NULL) != (b->stamped == NULL) || (b->keylist == NULL) != (b->keylist_signature == NULL)))
+		return error_fault(fault, ITM_EFORMAT, reader->pos, "of a stamp and its checkpoint, or a key list and its signature, one is missing");
 	return r;
 }
 

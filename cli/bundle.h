@@ -8,6 +8,8 @@
  *   itm-SESSION/evidence.itm      store/excerpt.h
  *   itm-SESSION/identity.public   the host's identity key, as the exporter trusted it
  *   itm-SESSION/log.public        the server's log key, likewise; left out when there was none
+ *   itm-SESSION/keylist           the auditors to whom what was typed is sealed, where the exporter has that list,
+ *   itm-SESSION/keylist.minisig   and its officer's signature; both or none
  *   itm-SESSION/stamp.checkpoint  the log's checkpoint that proves it, where that was time-stamped
  *   itm-SESSION/stamp.tsr         the stamp (RFC 3161); both or none
  *   itm-SESSION/MANIFEST          SHA-256 of each file before it, as sha256sum(1) writes it */
@@ -29,6 +31,7 @@ struct bundle_source {
 	const char *host_name;           /* "" = unknown */
 	const struct buffer *evidence, *transcript;
 	const struct buffer *stamped, *stamp; /* NULL: none */
+	const struct buffer *keylist, *keylist_signature; /* likewise */
 };
 /* Append the tar file.  0, ITM_ELIMIT, ITM_ENOMEM. */
 int bundle_write(struct buffer *b, const struct bundle_source *s);
@@ -40,6 +43,8 @@ struct bundle {
 	size_t evidence_len;
 	const uint8_t *stamped, *stamp;  /* likewise; NULL = none */
 	size_t stamped_len, stamp_len;
+	const uint8_t *keylist, *keylist_signature;
+	size_t keylist_len, keylist_signature_len;
 };
 /* Is it a tar file at all? */
 bool bundle_is_file(const char *path);

@@ -129,6 +129,22 @@ static void print_keys(const struct walk_host *h, const struct explain_keys *key
 	       h->result.attested, h->result.geneses);
 }
 
+/* Who can open what was typed; the record names the same list by its digest. */
+static void print_list(const struct explain_keys *keys)
+{
+	char id[KEYFILE_ID_TEXT_SIZE];
+
+	if (!keys->has_list)
+		return;
+	printf("  - what was typed is sealed by key list %" PRIu64 ", which the record names, %s\n", keys->list.number,
+	       keys->list_signed ? "and the officer given has signed:" : keys->officer ? "and the officer given has NOT signed:"
+	       : "signed by an officer nobody gave (--officer):");
+	for (size_t i = 0; i < keys->list.count; i++) {
+		keyfile_id_text(keys->list.auditor[i].key.id, id);
+		printf("      %s %s %s\n", keys->list.auditor[i].group, keys->list.auditor[i].name, id);
+	}
+}
+
 static void print_unproved(const struct verify_result *r, const struct walk *w)
 {
 	if (r->receipts == 0 || r->verdict == VERDICT_UNANCHORED)
@@ -148,6 +164,9 @@ static void print_unproved(const struct verify_result *r, const struct walk *w)
 	       "    never change what was signed before.\n"
 	       "  - That nothing happened beside it: what runs without a recorded session, and what was done after the last block.\n"
 	       "  - Who sat at the keyboard: only which account was used, and from where.\n");
+	if (w->keys_destroyed > 0)
+		printf("  - What was typed in sessions sealed to the %" PRIu64 " keys that the log says were destroyed: nobody opens it, unless\n"
+		       "    a copy of a key was kept or another key of its group is there. The record itself is whole.\n", w->keys_destroyed);
 	if (w->unsigned_yet)
 		printf("  - What is shown as \"not yet sealed\": it is no evidence before a block covers it.\n");
 }
@@ -189,6 +208,7 @@ void explain_print(const struct walk *w, enum verdict worst, const struct explai
 		}
 		printf("\nBy which keys:\n");
 		print_keys(h, keys);
+		print_list(keys);
 		printf("\nWhat is not proved:\n");
 		print_unproved(&h->result, w);
 	}

@@ -7,9 +7,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/atomicfile.h"
 #include "cli/bundle.h"
 #include "cli/trust.h"
 #include "format/checkpoint.h"
+#include "format/keylist.h"
+#include "format/meta.h"
+#include "format/minisign.h"
 #include "format/receipt.h"
 #include "store/audit.h"
 #include "store/evidence.h"
@@ -20,6 +24,8 @@
 #include "view/transcript.h"
 
 static const char *const program = "itm export";
+
+enum { KEY_LIST_SIZE = 96 };
 
 /* What goes into the excerpt, and the stamp that its receipt is by. */
 struct taking {
@@ -101,7 +107,7 @@ static int from_store(struct taking *t, const struct located *where, struct bund
 }
 
 /* The signed part as text; the provisional tail is no evidence. */
-static int make_transcript(const struct located *where, struct buffer *out)
+static int make_transcript(const struct located *where, struct buffer *out, char key_list[KEY_LIST_SIZE])
 {
 	void *state = transcript_sink.open(false);
 	struct source_event event;
@@ -113,6 +119,8 @@ static int make_transcript(const struct located *where, struct buffer *out)
 		while ((r = source_next(source, &event)) != 0) {
 			if (r == 1 && !event.sealed)
 				break;
+			if (r == 1 && event.event.kind == RECORD_ENV && event.event.data != NULL)
+				(void)meta_get((const char *)event.event.data, event.event.len, "seal_list", 0, key_list, KEY_LIST_SIZE);
 			r = r == 1 ? transcript_sink.event(state, &event, out)
 				   : transcript_sink.broken(state, source_fault(source), out);
 			if (r != 0)
@@ -124,6 +132,23 @@ static int make_transcript(const struct located *where, struct buffer *out)
 	if (state != NULL)
 		transcript_sink.close(state);
 	return r;
+}
+
+/* The key list of this machine, if it is the one the session names: "NUMBER
+ * SHA-256".  Otherwise the record itself says whose keys, and no officer vouches. */
+static bool find_key_list(const char *path, const char *named, struct buffer *list, struct buffer *signature)
+{
+	char digest[2 * HASH_SIZE + 1], signature_path[4096];
+	const char *blank = strchr(named, ' ');
+	uint8_t hash[HASH_SIZE];
+
+	snprintf(signature_path, sizeof(signature_path), "%.4000s.minisig", path);
+	if (blank == NULL || atomicfile_read(path, list) != 0 || atomicfile_read(signature_path, signature) != 0)
+		return false;
+	hash_bytes(list->data, list->len, hash);
+	for (size_t i = 0; i < HASH_SIZE; i++)
+		snprintf(digest + 2 * i, 3, "%02x", hash[i]);
+	return strcmp(blank + 1, digest) == 0;
 }
 
 /* An export is a person's act: it stands in the log before there is a file. */
@@ -182,13 +207,20 @@ static int failed(const struct excerpt *x, const struct located *where, int r)
 static int write_bundle(const struct places *places, const struct located *where, struct bundle_source *s,
 			const char *path, const char *reason)
 {
-	struct buffer file, transcript;
+	struct buffer file, transcript, list, signature;
+	char key_list[KEY_LIST_SIZE] = "";
 	int r, status;
 
 	buffer_init(&file, BUNDLE_MAX);
 	buffer_init(&transcript, BUNDLE_MAX);
 	s->transcript = &transcript;
-	r = make_transcript(where, &transcript);
+	buffer_init(&list, KEYLIST_MAX);
+	buffer_init(&signature, MINISIGN_MAX);
+	r = make_transcript(where, &transcript, key_list);
+	if (r == 0 && find_key_list(places->agent.keylist, key_list, &list, &signature)) {
+		s->keylist = &list;
+		s->keylist_signature = &signature;
+	}
 	if (r == 0)
 		r = bundle_write(&file, s);
 	status = r == 0 ? 0 : say_status(r);
@@ -200,6 +232,8 @@ static int write_bundle(const struct places *places, const struct located *where
 		status = EX_UNAVAILABLE;
 	else
 		status = write_file(path, &file);
+	buffer_free(&list);
+	buffer_free(&signature);
 	buffer_free(&transcript);
 	buffer_free(&file);
 	return status;

@@ -15,10 +15,13 @@
 #include "cli/startup.h"
 #include "cli/trust.h"
 #include "cli/tsa.h"
+#include "cli/verdict.h"
 #include "cli/walk.h"
+#include "format/keylist.h"
 #include "format/sign.h"
+#include "format/minisign.h"
 #include "store/witness.h"
-#include "terminal/text.h"
+#include "view/keyread.h"
 #include "view/locate.h"
 #include "view/say.h"
 
@@ -173,6 +176,39 @@ static int judge_path(const struct verify_options *o, const struct places *place
 	return r == 0 ? 0 : cannot_read(path, r);
 }
 
+/* A key list in the bundle; whether it is the session's is told when its record
+ * was read. */
+static void take_key_list(const struct verify_options *o, const struct bundle *b, struct explain_keys *keys)
+{
+	char error[KEYREAD_ERROR_SIZE];
+	struct keyfile_public officer;
+
+	if (b->keylist == NULL)
+		return;
+	keys->has_list = keylist_decode((const char *)b->keylist, b->keylist_len, &keys->list, NULL) == 0;
+	keys->list_broken = !keys->has_list;
+	keys->list_signed = keys->has_list && o->officer != NULL &&
+		keyread_public(o->officer, KEYFILE_OFFICER, &officer, error) == 0 &&
+		minisign_verify(&officer, b->keylist, b->keylist_len, (const char *)b->keylist_signature, b->keylist_signature_len,
+				NULL, NULL) == 0;
+}
+
+/* Is the bundle's list the one that the signed record names? */
+static enum verdict judge_key_list(struct walk *w, const struct explain_keys *keys, enum verdict worst)
+{
+	char digest[2 * HASH_SIZE + 1];
+	const char *named = w->host_count == 1 ? strchr(w->hosts[0].result.seal_list, ' ') : NULL;
+
+	if (!keys->has_list && !keys->list_broken)
+		return worst;
+	for (size_t i = 0; i < HASH_SIZE; i++)
+		snprintf(digest + 2 * i, 3, "%02x", keys->list.digest[i]);
+	if (keys->has_list && named != NULL && strcmp(named + 1, digest) == 0)
+		return worst;
+	walk_flaw(w, "keylist", 0, "not the key list that the session names");
+	return VERDICT_TAMPERED;
+}
+
 /* A bundle's own keys say only that it holds together; trusted are those given. */
 static int judge_bundle(const struct verify_options *o, const char *path, const struct buffer *file, struct walk *w,
 			struct explain_keys *keys)
@@ -200,6 +236,7 @@ static int judge_bundle(const struct verify_options *o, const char *path, const 
 		return 0;
 	}
 	keys->bundle = true;
+	take_key_list(o, &bundle, keys);
 	stamps = w->trust.stamps;
 	bundle.trust.stamped = w->trust.stamped;
 	bundle.trust.stamps = stamps;
@@ -282,133 +319,19 @@ static int judge_session(const struct verify_options *o, const struct places *pl
 	return r == 0 ? 0 : cannot_read(where.dir, r);
 }
 
-static void json_host(struct json *j, const struct walk_host *h)
-{
-	const struct verify_result *r = &h->result;
-	char id[ID_TEXT_SIZE];
-
-	id_format(&h->id, id);
-	json_object(j);
-	json_key(j, "host_id");
-	json_text(j, id);
-	json_key(j, "name");
-	json_text(j, h->name[0] ? h->name : NULL);
-	json_key(j, "verdict");
-	json_text(j, verdict_name(r->verdict));
-	json_key(j, "detail");
-	json_text(j, r->detail);
-	json_key(j, "blocks");
-	json_uint(j, r->blocks);
-	json_key(j, "chunks");
-	json_uint(j, r->chunks);
-	json_key(j, "first_block");
-	json_uint(j, r->first_sequence);
-	json_key(j, "last_block");
-	json_uint(j, r->last_sequence);
-	json_key(j, "receipts");
-	json_uint(j, r->receipts);
-	json_key(j, "witnessed_block");
-	json_uint(j, r->witnessed_sequence);
-	json_key(j, "stamped_block");
-	json_uint(j, r->stamped_sequence);
-	json_key(j, "stamped_at");
-	json_uint(j, r->stamped_at);
-	json_key(j, "lost_bytes");
-	json_uint(j, r->lost_bytes);
-	json_key(j, "links");
-	json_uint(j, r->links);
-	json_key(j, "clock_steps");
-	json_uint(j, r->clock_steps);
-	json_key(j, "closed");
-	json_bool(j, r->closed);
-	json_object_end(j);
-}
-
-static void show_json(const struct walk *w, enum verdict worst)
-{
-	struct buffer text;
-	struct json j;
-	size_t i;
-
-	buffer_init(&text, 256 << 20);
-	json_init(&j, &text);
-	json_object(&j);
-	json_key(&j, "verdict");
-	json_text(&j, verdict_name(worst));
-	json_key(&j, "exit");
-	json_uint(&j, worst);
-	json_key(&j, "meaning");
-	json_text(&j, explain_meaning(worst));
-	json_key(&j, "flaws");
-	json_uint(&j, w->flaws);
-	json_key(&j, "flaw");
-	json_text(&j, w->flaws > 0 ? w->flaw : NULL);
-	json_key(&j, "hosts");
-	json_array(&j);
-	for (i = 0; i < w->host_count; i++)
-		json_host(&j, &w->hosts[i]);
-	json_array_end(&j);
-	json_object_end(&j);
-	startup_print_line(&text);
-	buffer_free(&text);
-}
-
-static void print_escaped(const char *text)
-{
-	struct buffer b;
-
-	buffer_init(&b, 64 * 1024);
-	if (text_escape(&b, text, strlen(text)) == 0)
-		fwrite(b.data, 1, b.len, stdout);
-	buffer_free(&b);
-}
-
-static void show_host(const struct walk_host *h)
-{
-	const struct verify_result *r = &h->result;
-	char id[ID_TEXT_SIZE];
-
-	id_format(&h->id, id);
-	printf("%-11s host ", verdict_name(r->verdict));
-	print_escaped(h->name[0] ? h->name : id);
-	printf(": blocks %llu to %llu, %llu chunks, %llu receipts\n", (unsigned long long)r->first_sequence,
-	       (unsigned long long)r->last_sequence, (unsigned long long)r->chunks, (unsigned long long)r->receipts);
-	if (r->detail[0] != '\0') {
-		printf("            ");
-		print_escaped(r->detail);
-		putchar('\n');
-	}
-}
-
-static void show_text(const struct walk *w, enum verdict worst)
-{
-	size_t i;
-
-	if (w->flaws > 0) {
-		printf("%-11s ", verdict_name(VERDICT_TAMPERED));
-		print_escaped(w->flaw);
-		if (w->flaws > 1)
-			printf(" (and %llu places more)", (unsigned long long)w->flaws - 1);
-		putchar('\n');
-	}
-	for (i = 0; i < w->host_count; i++)
-		show_host(&w->hosts[i]);
-	if (w->host_count != 1 || w->flaws > 0)
-		printf("%s\n", verdict_name(worst));
-}
-
 static int judge(const struct verify_options *o, struct walk *w, struct explain_keys *keys)
 {
 	enum verdict worst = walk_finish(w);
 
 	if (w->one_stream && w->host_count == 0 && w->flaws == 0)
 		worst = VERDICT_OPEN_TAIL;
+	worst = judge_key_list(w, keys, worst);
 	if (o->json)
-		show_json(w, worst);
+		verdict_json(w, worst);
 	else if (w->one_stream && w->host_count == 0 && w->flaws == 0)
 		printf("%-11s nothing of this session is signed yet\n", verdict_name(worst));
 	else
-		show_text(w, worst);
+		verdict_text(w, worst);
 	if (w->trust.stamps != NULL && ((struct tsa_stamps *)w->trust.stamps)->words[0] != '\0')
 		say_error(program, "%s", ((struct tsa_stamps *)w->trust.stamps)->words);
 	keys->given_identity = o->identity != NULL;

@@ -35,6 +35,7 @@ void walk_free(struct walk *w)
 	free(w->hosts);
 	free(w->held);
 	buffer_free(&w->held_bytes);
+	walk_acts_free(w);
 	evidence_close(w->evidence);
 	w->evidence = NULL;
 }
@@ -194,6 +195,8 @@ static int store_unit(struct walk *w, const struct unit *u, uint64_t offset)
 		break;
 	case UNIT_REMOVAL:
 		r = removal_decode(u->payload, u->len, &removal, &fault);
+		if (r == 0 && w->log_before > 0)
+			walk_acts_removal(w, &removal);
 		if (r == 0)
 			return give(w, &removal.host, u, offset);
 		break;
@@ -258,6 +261,7 @@ int walk_store(struct walk *w, const char *dir)
 	w->evidence = evidence_open(dir, NULL, false, &r);
 	if (w->evidence == NULL)
 		return r;
+	w->log_before = walk_log_size(dir);
 	r = evidence_segments(w->evidence, each_segment, w);
 	if (r == 0)
 		r = walk_log(w, dir);

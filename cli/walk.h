@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/id.h"
+#include "format/removal.h"
 #include "format/verify.h"
 #include "store/evidence.h"
 
@@ -45,6 +46,7 @@ struct walk {
 	const char *doubt;
 	uint64_t flaws;                  /* places that belong to no host, or end a file */
 	char flaw[VERIFY_DETAIL_SIZE];   /* the first */
+	uint64_t keys_destroyed;         /* acts of the log that say so */
 
 	/* Inside. */
 	struct evidence *evidence;
@@ -53,6 +55,8 @@ struct walk {
 	struct walk_held *held;
 	size_t held_count;
 	uint64_t units;
+	struct walk_acts *acts;
+	uint64_t log_before;             /* leaves of the log before the segments were read */
 };
 
 void walk_init(struct walk *w);
@@ -78,6 +82,15 @@ void walk_doubt(struct walk *w, const char *reason);
 /* The central log below a store, after its segments (walk_log.c): nothing
  * without a trusted log key. */
 int walk_log(struct walk *w, const char *store);
+/* Leaves by its checkpoint, whoever signed it; 0 = none. */
+uint64_t walk_log_size(const char *store);
+
+/* Acts against removals (walk_acts.c): a declaration in a segment; an act's text,
+ * which is a leaf, or, not logged, waits to be one; then the judgement. */
+void walk_acts_removal(struct walk *w, const struct removal *r);
+void walk_acts_leaf(struct walk *w, uint64_t leaf, const void *text, size_t len, bool logged);
+void walk_acts_judge(struct walk *w);
+void walk_acts_free(struct walk *w);
 
 /* For walk_log.c: the verifier of a host, NULL out of memory. */
 struct walk_host *walk_host(struct walk *w, const struct id *id);

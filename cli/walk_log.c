@@ -65,6 +65,8 @@ static void check_act(struct walk_log *l, uint64_t index, const uint8_t hash[HAS
 		hash_bytes(text.data, text.len, is);
 		if (memcmp(is, hash, HASH_SIZE) != 0)
 			walk_flaw(l->walk, "log", index, "the text of an act is not the one that is in the log");
+		else
+			walk_acts_leaf(l->walk, index, text.data, text.len, true);
 	}
 	buffer_free(&text);
 }
@@ -181,6 +183,23 @@ static const char *const not_cosigned[] = {
 	"the log was forked: a checkpoint with other leaves was stamped",
 };
 
+static int waiting_act(void *context, const struct evidence_act *a)
+{
+	if (a->text != NULL)
+		walk_acts_leaf(context, a->leaf, a->text, a->len, false);
+	return 0;
+}
+
+/* A removal may be younger than the checkpoint: then its act waits for the next. */
+static int check_acts(struct walk_log *l, const struct checkpoint *c)
+{
+	int r = evidence_acts(l->walk->evidence, c->size, waiting_act, l->walk);
+
+	if (r == 0)
+		walk_acts_judge(l->walk);
+	return r;
+}
+
 static int check_log(struct walk_log *l, struct tile_log *tiles, const struct checkpoint *c)
 {
 	uint8_t root[HASH_SIZE];
@@ -198,9 +217,26 @@ static int check_log(struct walk_log *l, struct tile_log *tiles, const struct ch
 	else {
 		check_seen(l, c, &l->cosigned, l->root, not_cosigned);
 		check_seen(l, c, &l->stamped, l->stamped_root, not_stamped);
-		return tile_entries(tiles, 0, give_leaf, l);
+		r = tile_entries(tiles, 0, give_leaf, l);
+		return r == 0 ? check_acts(l, c) : r;
 	}
 	return 0;
+}
+
+uint64_t walk_log_size(const char *store)
+{
+	struct checkpoint c = { .size = 0 };
+	struct buffer file;
+	struct note note;
+	char dir[4096];
+
+	snprintf(dir, sizeof(dir), "%.3900s/log", store);
+	buffer_init(&file, NOTE_MAX);
+	if (tile_checkpoint(dir, &file) != 0 || note_decode(file.data, file.len, &note, NULL) != 0 ||
+	    checkpoint_decode(note.text, note.text_len, &c, NULL) != 0)
+		c.size = 0;
+	buffer_free(&file);
+	return c.size;
 }
 
 int walk_log(struct walk *w, const char *store)

@@ -16,6 +16,9 @@
 #include "base/hash.h"
 #include "format/keyfile.h"
 
+/* The note of the list that ./quickstart makes. */
+#define KEYLIST_DEMONSTRATION "demonstration keys"
+
 enum {
 	KEYLIST_AUDITORS_MAX = 32, KEYLIST_GROUPS_MAX = 8,
 	KEYLIST_NAME_SIZE = 33,           /* letters, digits, '.', '_', '-', and NUL */

@@ -45,6 +45,8 @@ struct verify_result {
 	uint64_t clock_steps;            /* wall clock against boot clock, over VERIFY_CLOCK_STEP_NS */
 	int64_t clock_step_ns;           /* the largest */
 	uint64_t clock_step_sequence;    /* its block */
+	char seal_note[128];             /* of a key list that sessions were sealed by; a demonstration's before others */
+	char seal_list[96];              /* that list: number and SHA-256 */
 };
 
 struct verify_trust {

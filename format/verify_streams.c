@@ -8,6 +8,8 @@
 #include "format/block.h"
 #include "format/chunk.h"
 #include "format/frame.h"
+#include "format/keylist.h"
+#include "format/meta.h"
 #include "format/removal.h"
 
 /* A removal that was declared. */
@@ -51,11 +53,27 @@ static struct stream *get_stream(struct verifier *v, const struct id *id)
 }
 
 /* Sums the declared losses; a chunk whose own events don't parse is broken. */
+/* By which key list a session was sealed, and what that list says of itself. */
+static void take_note(struct verifier *v, const struct record_event *event)
+{
+	struct verify_result *r = &v->result;
+	const char *text = (const char *)event->data;
+	char note[sizeof r->seal_note];
+	if (event->data == NULL || strcmp(r->seal_note, KEYLIST_DEMONSTRATION) == 0)
+		return;
+	if (meta_get(text, event->len, "seal_list", 0, r->seal_list, sizeof r->seal_list) < 0)
+		return;
+	if (meta_get(text, event->len, "seal_note", 0, note, sizeof note) > 0)
+		memcpy(r->seal_note, note, sizeof note);
+}
+
 static int walk_events(struct verifier *v, const struct chunk *c, struct record_cursor *cursor)
 {
 	struct record_event event;
 	int r;
 	while ((r = record_cursor_next(cursor, &event, NULL)) > 0) {
+		if (event.kind == RECORD_ENV && judged(v, &c->stream))
+			take_note(v, &event);
 		if (event.kind != RECORD_GAP || !judged(v, &c->stream))
 			continue;
 		v->result.lost_bytes += event.code;

@@ -441,7 +441,7 @@ static void edit_once(const struct worth *whole)
 		sum.by_memory++;
 	else if (same && rows)
 		sum.harmless++;
-	else if (same || (kind == 17 && w.verdict == VERDICT_REDACTED))
+	else if (same)
 		sum.by_acts++;
 	else {
 		sum.missed++;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/act.h"
 #include "store/evidence_hold.h"
 #include "store/evidence_remove.h"
 #include "store/evidence_state.h"
@@ -124,13 +125,26 @@ static void put_act(struct evidence *e, uint64_t n)
 	life_store_must(evidence_act_put(e, text, (size_t)len, (int64_t)n, &leaf) == 0, "act");
 }
 
+/* The act that must stand beside a removal. */
+static void put_redaction(struct evidence *e, const struct removal *d)
+{
+	struct act act = { .wall_ns = d->wall_ns, .login = ACT_NO_LOGIN, .verb = "redact" };
+	struct buffer text;
+	uint64_t leaf;
+	id_format(&d->stream, act.subject);
+	snprintf(act.reason, sizeof act.reason, "%s", d->reason);
+	buffer_init(&text, ACT_TEXT_MAX);
+	life_store_must(act_encode(&text, &act) == 0 && evidence_act_put(e, text.data, text.len, act.wall_ns, &leaf) == 0, "act");
+	buffer_free(&text);
+}
+
 static void redact(struct evidence *e)
 {
 	char words[EVIDENCE_REMOVE_ERROR_SIZE] = "";
 	struct evidence_removal item = { .declaration = { .act = REMOVAL_REDACTION, .sections = 1 << CHUNK_OUT, .wall_ns = 1,
 							  .stream = store_life.stream[0], .who = "root", .reason = "a test" } };
 	life_store_must(evidence_begin(e) == 0 && evidence_remove(e, &item, 1, &store_life.log, words) == 0, words);
-	put_act(e, ACTS);
+	put_redaction(e, &item.declaration);
 	life_store_must(evidence_commit(e) == 0 && evidence_remove_tidy(e, 0) >= 0, "redaction");
 }
 

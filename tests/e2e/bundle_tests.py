@@ -1,5 +1,6 @@
 """A session as a bundle for a stranger: what is in it and what not, who vouches, and that it was logged."""
 import glob
+import hashlib
 import os
 import re
 
@@ -43,6 +44,19 @@ def acts():
     return found
 
 
+def other_key_list(path, data, keys):
+    """The bundle with a key list of somebody's own, and MANIFEST to match."""
+    at = data.index(b"itm key list 1\n")
+    old = data[at:data.index(b"\0", at)]
+    new = old.replace(b"number 1\n", b"number 2\n")
+    check(new != old, f"{old!r}")
+    digests = [hashlib.sha256(x).hexdigest().encode() for x in (old, new)]
+    with open(f"{path}.other", "wb") as f:
+        f.write(data.replace(old, new).replace(*digests))
+    code, words = verified(f"{path}.other", *keys)
+    check(code == 16 and "not the key list" in words, f"another key list: {code}: {words}")
+
+
 def test_a_bundle_is_evidence_for_a_stranger():
     mine, theirs, path = "minecanary4712", "theircanary4712", f"{LAB}/case.tar"
     session = two_sessions(mine, theirs)
@@ -59,9 +73,16 @@ def test_a_bundle_is_evidence_for_a_stranger():
     want, words = verify(session)
     code, words = verified(path, *keys, "--explain")
     equal(code, want, f"verdict of the bundle: {words}")
-    check("What is not proved" in words, words)
+    check("What is not proved" in words and "DEMONSTRATION KEYS" in words, words)
+    check("signed by an officer nobody gave" in words, f"its key list: {words}")
     equal(verified(path)[0], 14, "verdict on the bundle's own keys")
-    equal(verified(path, "--officer", f"{LAB}/officer.pub")[0], want, "verdict on the officer's word")
+    code, words = verified(path, "--officer", f"{LAB}/officer.pub", "--explain")
+    check(code == want and "has NOT signed" in words, f"on the word of an officer who did not sign the key list: {code}: {words}")
+    itm("key", "sign", path, "--key", "/etc/itm/demonstration/officer.key")
+    code, words = verified(path, "--officer", "/etc/itm/officer.pub", "--explain")
+    check(code == want and "and the officer given has signed:" in words, f"on the word of the one who did: {code}: {words}")
+    other_key_list(path, data, keys)
+    itm("key", "sign", path, "--key", f"{LAB}/officer.key")
     second = run(["/usr/bin/python3", f"{TOP}/tests/verifier/verify.py", *keys, path])
     equal(second.returncode, want, f"the second verifier: {second.stdout!r} {second.stderr!r}")
     equal(run(["minisign", "-V", "-p", f"{LAB}/officer.pub", "-m", path]).returncode, 0, "minisign")

@@ -581,7 +581,8 @@ def notes(data, number):
 
 def bundle(data):
     """The files of an export bundle; every rule of FORMAT.md's Bundle is checked."""
-    names = ["README.txt", "session.txt", "transcript.txt", "evidence.itm", "identity.public", "log.public", "stamp.checkpoint", "stamp.tsr"]
+    names = ["README.txt", "session.txt", "transcript.txt", "evidence.itm", "identity.public", "log.public", "keylist", "keylist.minisig",
+             "stamp.checkpoint", "stamp.tsr"]
     files, at, manifest, folder = {}, 0, b"", None
     while data[at:at + 512].strip(b"\0"):
         h = data[at:at + 512]
@@ -602,7 +603,7 @@ def bundle(data):
             manifest += f"{hashlib.sha256(body).hexdigest()}  {name}\n".encode()
         files[name], at = body, end
     need(len(data) - at >= 1024 and not data[at:].strip(b"\0") and "evidence.itm" in files and "MANIFEST" in files
-         and ("stamp.tsr" in files) == ("stamp.checkpoint" in files), "tar's end")
+         and ("stamp.tsr" in files) == ("stamp.checkpoint" in files) and ("keylist" in files) == ("keylist.minisig" in files), "tar's end")
     kind, stream, _ = segment(files["evidence.itm"])
     need(kind == b"ITMEXCPT" and folder == f"itm-{base32(stream)}/", "another session")
     return files
