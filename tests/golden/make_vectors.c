@@ -728,7 +728,8 @@ static void shared(struct chain *c, bool ended)
 	close_host(c);
 }
 
-static void export_to(const struct chain *c, struct buffer *file)
+/* stamp: NULL = none; nobody looks at it who was not told whom to trust. */
+static void export_to(const struct chain *c, const struct buffer *stamp, struct buffer *file)
 {
 	struct bundle_source s = { .host_name = "db1", .trust = { .has_identity = true, .has_log = true } };
 	struct excerpt *x = excerpt_new(&c->stream);
@@ -748,6 +749,7 @@ static void export_to(const struct chain *c, struct buffer *file)
 	buffer_init(&transcript, FILE_MAX);
 	must(buffer_put_text(&transcript, "$ id\n$ exit\n") == 0, "transcript");
 	s.transcript = &transcript;
+	s.stamped = s.stamp = stamp;
 	must(bundle_write(file, &s) == 0, "bundle");
 	buffer_free(&transcript);
 	excerpt_free(x);
@@ -759,8 +761,22 @@ static void make_bundle(struct chain *c, const char *name)
 
 	shared(c, true);
 	buffer_init(&file, FILE_MAX);
-	export_to(c, &file);
+	export_to(c, NULL, &file);
 	write_file(name, file.data, file.len);
+	buffer_free(&file);
+}
+
+static void make_bundle_stamped(struct chain *c, const char *name)
+{
+	struct buffer file, stamp;
+
+	shared(c, true);
+	buffer_init(&file, FILE_MAX);
+	buffer_init(&stamp, FILE_MAX);
+	must(buffer_put_text(&stamp, "a response of RFC 3161\n") == 0, name);
+	export_to(c, &stamp, &file);
+	write_file(name, file.data, file.len);
+	buffer_free(&stamp);
 	buffer_free(&file);
 }
 
@@ -770,7 +786,7 @@ static void make_bundle_running(struct chain *c, const char *name)
 
 	shared(c, false);
 	buffer_init(&file, FILE_MAX);
-	export_to(c, &file);
+	export_to(c, NULL, &file);
 	write_file(name, file.data, file.len);
 	buffer_free(&file);
 }
@@ -782,7 +798,7 @@ static void make_bundle_altered(struct chain *c, const char *name)
 
 	shared(c, true);
 	buffer_init(&file, FILE_MAX);
-	export_to(c, &file);
+	export_to(c, NULL, &file);
 	at = memmem(file.data, file.len, "$ exit", 6);
 	must(at != NULL, name);
 	at[2] = 'E';
@@ -835,6 +851,7 @@ static const struct vector {
 	{ "unknown-must.itm", VERDICT_TAMPERED, make_unknown_must, "a unit of an unknown type that must be understood" },
 	{ "unknown-may.itm", VERDICT_OK, make_unknown_may, "a unit of an unknown type that may be skipped" },
 	{ "bundle.tar", VERDICT_OK, make_bundle, "an export: another session's chunks as digests and links" },
+	{ "bundle-stamped.tar", VERDICT_OK, make_bundle_stamped, "an export with a time stamp, which was not asked for" },
 	{ "bundle-running.tar", VERDICT_OPEN_TAIL, make_bundle_running, "an export of a session without an end" },
 	{ "bundle-altered.tar", VERDICT_TAMPERED, make_bundle_altered, "an export whose transcript was changed" },
 	{ "new-version.itm", VERDICT_TAMPERED, make_new_version, "a block of a later version" },

@@ -157,7 +157,7 @@ class Verifier:
         self.recent, self.geneses, self.receipt_sequence = {}, [], 0
         self.anchored, self.needed, self.seen, self.begins_late = 0, 0, (0, None), False
         self.late = self.excerpt  # begins after its streams did
-        self.torn, self.context = [], None
+        self.torn, self.context, self.key_list = [], None, None
 
     def find(self, verdict, words):
         if VERDICTS[verdict] > VERDICTS[self.verdict]:
@@ -267,6 +267,8 @@ class Verifier:
 
     def events(self, name, plain, dropped):
         r, time = Reader(plain.get(CTL, b"")), 0
+        named = re.search(rb"(?:^|\n)seal_list=[0-9]+ ([0-9a-f]{64})\n", plain.get(META, b"")) if self.judged(name) else None
+        self.key_list = self.key_list or (named and named[1].decode())
         left = {kind: len(data) for kind, data in plain.items()}
         while not r.done():
             word = r.varint()
@@ -624,7 +626,7 @@ def public_key(data):
 def judge(data, identity=None, log=None):
     """data: bytes of a file, or a list of a spool's segments.  (verdict, words)"""
     v = Verifier(identity, log)
-    stopped, doubt = False, None
+    stopped, doubt, key_list = False, None, None
     try:
         segments = data if isinstance(data, list) else [data]
         if segments[0][257:262] == b"ustar":
@@ -633,10 +635,11 @@ def judge(data, identity=None, log=None):
             if identity is None or (log is None and "log.public" in own):
                 doubt = "keys from the bundle itself"
             identity, log = identity or own.get("identity.public"), log or own.get("log.public")
-            segments = [files["evidence.itm"]]
+            segments, key_list = [files["evidence.itm"]], files.get("keylist")
         kind, owner, _ = segment(segments[0])
         v = Verifier(identity, log, owner if kind == b"ITMEXCPT" else None)
         walk(v, segments)
+        need(key_list is None or hashlib.sha256(key_list).hexdigest() == v.key_list, "not the session's key list")
     except Broken as broken:
         stopped = True
         v.find("TAMPERED", str(broken))
