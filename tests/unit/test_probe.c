@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -21,7 +22,7 @@
 #include "agent/watchd/snapshot.h"
 #include "format/activity.h"
 
-enum { TINY_RING = 65536, EXECS = 20000, AT_ONCE = 8 };
+enum { TINY_RING = 65536, TINIEST_RING = 4096, EXECS = 5000, FAST_EXECS = 20000, AT_ONCE = 8, CHAINS = 2 };
 
 struct seen { uint64_t count[PROBE_TYPES]; };
 
@@ -34,12 +35,12 @@ static bool on_event(void *context, const struct probe_head *head)
 }
 
 /* NULL: the kernel refuses, said. */
-static struct probe *open_probe(void)
+static struct probe *open_probe(uint32_t ring_bytes)
 {
 	char error[PROBE_ERROR_SIZE] = "not root";
 	struct probe *p = NULL;
 
-	if (geteuid() != 0 || probe_open(TINY_RING, -1, &p, error) != 0) {
+	if (geteuid() != 0 || probe_open(ring_bytes, -1, &p, error) != 0) {
 		printf("the kernel refuses the probe: %s\n", error);
 		return NULL;
 	}
@@ -88,7 +89,7 @@ static void settle(struct probe *p, struct seen *s, struct probe_totals *t)
 
 static void test_made_is_received_and_dropped(void **state)
 {
-	struct probe *p = open_probe();
+	struct probe *p = open_probe(TINY_RING);
 	struct probe_totals t;
 	struct seen s = { { 0 } };
 
@@ -111,6 +112,71 @@ static void test_made_is_received_and_dropped(void **state)
 	assert_int_equal(t.strange, 0);
 	assert_int_equal(t.missed, 0);
 	assert_true(s.count[PROBE_EXEC] >= 2000);
+	probe_close(p);
+}
+
+static uint64_t fast_execs(void)
+{
+	const char *text = getenv("ITM_EXECS"); /* more of them, for longer runs */
+	unsigned long n = text != NULL ? strtoul(text, NULL, 10) : 0;
+
+	return n > 0 ? n : FAST_EXECS;
+}
+
+/* Beside the test's own program, wherever that was started from. */
+static void find_execs(char out[4096])
+{
+	ssize_t n = readlink("/proc/self/exe", out, 4000);
+
+	assert_true(n > 0);
+	out[n] = '\0';
+	memcpy(strrchr(out, '/'), "/execs", sizeof "/execs");
+}
+
+/* As fast as this machine can, while the reader reads all the time, into a ring
+ * that holds five records. */
+static void test_many_execs_into_a_tiny_ring(void **state)
+{
+	char file[4096], number[32], name[] = "execs";
+	char *argv[] = { name, file, number, NULL };
+	struct probe *p = open_probe(TINIEST_RING);
+	struct probe_totals t;
+	struct seen s = { { 0 } };
+	struct timespec begin, end;
+	pid_t chain[CHAINS];
+	uint64_t execs = fast_execs();
+
+	if (p == NULL)
+		skip();
+	find_execs(file);
+	snprintf(number, sizeof number, "%llu", (unsigned long long)(execs / CHAINS));
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (int i = 0; i < CHAINS; i++)
+		assert_int_equal(posix_spawn(&chain[i], file, NULL, NULL, argv, environ), 0);
+	for (int running = CHAINS, status; running > 0; ) {
+		assert_true(probe_read(p, on_event, &s));
+		for (pid_t ended; running > 0 && (ended = waitpid(-1, &status, WNOHANG)) > 0; running--)
+			assert_int_equal(status, 0);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	settle(p, &s, &t);
+	for (int i = 0; i < 3; i++) {   /* what is missing is known after two reads of all */
+		read_all(p, &s);
+		probe_totals(p, &t);
+	}
+	settle(p, &s, &t);
+	double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+	printf("%.0f execs a second: %llu made, %llu received, %llu dropped, %llu missing\n", (double)execs / seconds,
+	       (unsigned long long)t.made[PROBE_EXEC], (unsigned long long)t.received[PROBE_EXEC],
+	       (unsigned long long)t.dropped[PROBE_EXEC], (unsigned long long)t.missing);
+	assert_true(t.made[PROBE_EXEC] >= execs);
+	assert_true(t.dropped[PROBE_EXEC] > 0 && t.received[PROBE_EXEC] > 0);
+	for (int type = 0; type < PROBE_TYPES; type++) {
+		assert_int_equal(t.made[type], t.received[type] + t.dropped[type]);
+		assert_int_equal(t.received[type], s.count[type]);
+	}
+	assert_int_equal(t.missing, 0);
+	assert_int_equal(t.strange, 0);
 	probe_close(p);
 }
 
@@ -153,7 +219,7 @@ static void skip_what_is_there(void)
 
 static void test_a_moved_position_is_found(void **state)
 {
-	struct probe *p = open_probe();
+	struct probe *p = open_probe(TINY_RING);
 	struct probe_totals t;
 	struct seen s = { { 0 } };
 
@@ -182,7 +248,7 @@ static void test_what_was_there_before(void **state)
 	size_t len;
 	bool told = false;
 	pid_t child;
-	struct probe *p = open_probe();
+	struct probe *p = open_probe(TINY_RING);
 
 	if (p == NULL)
 		skip();
@@ -217,6 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_made_is_received_and_dropped),
+		cmocka_unit_test(test_many_execs_into_a_tiny_ring),
 		cmocka_unit_test(test_a_moved_position_is_found),
 		cmocka_unit_test(test_what_was_there_before),
 	};
