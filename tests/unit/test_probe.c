@@ -22,7 +22,7 @@
 #include "agent/watchd/snapshot.h"
 #include "format/activity.h"
 
-enum { TINY_RING = 65536, TINIEST_RING = 4096, EXECS = 5000, FAST_EXECS = 20000, AT_ONCE = 8, CHAINS = 2 };
+enum { TINY_RING = 65536, TINIEST_RING = 4096, EXECS = 5000, FAST_EXECS = 20000, FIRST_EXECS = 100, AT_ONCE = 8, CHAINS = 2 };
 
 struct seen { uint64_t count[PROBE_TYPES]; };
 
@@ -153,6 +153,9 @@ static void test_many_execs_into_a_tiny_ring(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (int i = 0; i < CHAINS; i++)
 		assert_int_equal(posix_spawn(&chain[i], file, NULL, NULL, argv, environ), 0);
+	do /* it is full before anybody reads */
+		probe_totals(p, &t);
+	while (t.made[PROBE_EXEC] < FIRST_EXECS);
 	for (int running = CHAINS, status; running > 0; ) {
 		assert_true(probe_read(p, on_event, &s));
 		for (pid_t ended; running > 0 && (ended = waitpid(-1, &status, WNOHANG)) > 0; running--)
