@@ -241,6 +241,25 @@ static void test_a_moved_position_is_found(void **state)
 	probe_close(p);
 }
 
+/* posix_spawn returns when the old image is gone: the new one's arguments may
+ * not be in place yet. */
+static void wait_for_arguments(pid_t child)
+{
+	char path[64], text[256];
+	size_t n = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/cmdline", (int)child);
+	for (int i = 0; i < 10000 && n == 0; i++) {
+		FILE *f = fopen(path, "re");
+		n = f != NULL ? fread(text, 1, sizeof text, f) : 0;
+		if (f != NULL)
+			fclose(f);
+		if (n == 0)
+			usleep(1000);
+	}
+	assert_true(n > 0);
+}
+
 static void test_what_was_there_before(void **state)
 {
 	char sleep_path[] = "/bin/sleep", seconds[] = "61.25";
@@ -256,6 +275,7 @@ static void test_what_was_there_before(void **state)
 	if (p == NULL)
 		skip();
 	assert_int_equal(posix_spawn(&child, sleep_path, NULL, NULL, argv, environ), 0);
+	wait_for_arguments(child);
 	snapshot_take(&s, p);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
