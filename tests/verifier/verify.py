@@ -17,13 +17,12 @@ import nacl.signing
 import zstandard
 
 VERDICTS = {"OK": 0, "UNANCHORED": 10, "OPEN-TAIL": 11, "GAP": 12, "REDACTED": 13, "UNATTESTED": 14, "FORK": 15, "TAMPERED": 16}
-FRAME, CHUNK, BLOCK, RECEIPT, COUNTERSIGN, TOMBSTONE, REMOVAL, WITHHELD, TORN = \
-    0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x8a, 0x07
+FRAME, CHUNK, BLOCK, RECEIPT, COUNTERSIGN, TOMBSTONE, REMOVAL, WITHHELD, TORN = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x8a, 0x07
 GENESIS, CLOSE, GAP = 1, 4, 16
 END, RESET = 2, 4
 CTL, OUT, IN, META, EVT = 1, 2, 3, 4, 5
 COLUMN = {0: OUT, 1: IN, 2: OUT, 4: META, 6: META, 7: META, 12: META}
-CHUNKS_MAX, PLAIN_MAX, UNIT_MAX = 4096, 262144, 1 << 20
+CHUNKS_MAX, PLAIN_MAX, UNIT_MAX, MS = 4096, 262144, 1 << 20, 10**6
 
 
 class Broken(Exception):
@@ -38,6 +37,11 @@ class CutOff(Exception):
     """A unit is longer than its file."""
 
 
+def need(condition, words):
+    if not condition:
+        raise Broken(words)
+
+
 def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
@@ -50,22 +54,18 @@ def signed(key, signature, *parts):
         return False
 
 
-def need(condition, words):
-    if not condition:
-        raise Broken(words)
+def zigzag(n):
+    return -(n + 1 >> 1) if n & 1 else n >> 1
 
 
-CRC_TABLE = []
-for n in range(256):
-    for _ in range(8):
-        n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
-    CRC_TABLE.append(n)
-
-
-def crc32c(data):
+def crc32c(data, table=[]):
+    for n in range(len(table), 256):
+        for _ in range(8):
+            n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
+        table.append(n)
     crc = 0xFFFFFFFF
     for byte in data:
-        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 255]
+        crc = crc >> 8 ^ table[(crc ^ byte) & 255]
     return crc ^ 0xFFFFFFFF
 
 
@@ -78,13 +78,16 @@ class Reader:
         self.at += n
         return self.data[self.at - n:self.at]
 
-    def number(self, n):
-        return int.from_bytes(self.take(n), "little")
+    def fields(self, layout):
+        return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout)))
+
+    def byte(self):
+        return self.take(1)[0]
 
     def varint(self):
         value = shift = 0
         while True:
-            byte = self.number(1)
+            byte = self.byte()
             value |= (byte & 127) << shift
             shift += 7
             if byte < 128:
@@ -92,6 +95,9 @@ class Reader:
             need(shift < 70, "varint too long")
         need(value < 1 << 64 and (byte or shift == 7), "varint padded or too large")
         return value
+
+    def rest(self):
+        return self.take(len(self.data) - self.at)
 
     def done(self):
         return self.at == len(self.data)
@@ -105,8 +111,7 @@ def unit_at(data, at):
     if len(data) - at < 12:
         raise CutOff
     kind, version, zero, length, crc = struct.unpack_from("<BBHII", data, at)
-    need(zero == 0, "reserved bytes set")
-    need(length <= UNIT_MAX, "unit too long")
+    need(zero == 0 and length <= UNIT_MAX, "unit is malformed")
     if length > len(data) - at - 12:
         raise CutOff
     payload = data[at + 12:at + 12 + length]
@@ -114,7 +119,7 @@ def unit_at(data, at):
     return kind, version, payload, at + 12 + length
 
 
-def is_unit(data, at):
+def is_unit(data, at=0):
     try:
         return (FRAME <= data[at] <= TOMBSTONE or data[at] == TORN) and unit_at(data, at) is not None
     except (Broken, CutOff):
@@ -125,15 +130,15 @@ def falsely_cut(rest):
     """Is what a file ends inside no torn unit, but a whole one with a wrong length?"""
     if len(rest) < 12:
         return False
-    fixed = rest[:4] + struct.pack("<I", len(rest) - 12) + rest[8:]
+    fixed = rest[:4] + struct.pack("<I", len(rest) - 12)
     return any(is_unit(rest, at) for at in range(1, len(rest) - 11)) or \
-        (len(rest) - 12 <= UNIT_MAX and crc32c(fixed[:8] + fixed[12:]) == int.from_bytes(rest[8:12], "little") and rest[2:4] == b"\0\0")
+        (len(rest) - 12 <= UNIT_MAX and struct.pack("<I", crc32c(fixed + rest[12:])) == rest[8:12] and rest[2:4] == b"\0\0")
 
 
 class Stream:
     def __init__(self):
-        self.chunk = self.frame = self.seen = self.next = 0
-        self.ended, self.removals, self.inflate, self.dictionary = False, [], {}, 0
+        self.chunk = self.frame = self.seen = self.next = self.dictionary = 0
+        self.ended, self.removals, self.inflate = False, [], {}
 
 
 def dictionary_of(kind, found={}):
@@ -149,22 +154,19 @@ def dictionary_of(kind, found={}):
 class Verifier:
     def __init__(self, identity=None, log=None, watched=None):
         self.identity, self.log, self.watched = identity, log, watched
-        self.excerpt = watched is not None
-        self.verdict, self.words = "OK", ""
-        self.streams, self.digests, self.whole, self.ours = {}, [], True, False
-        self.host = self.head = self.next_key = None
-        self.started, self.blocks, self.sequence, self.flags = False, 0, 0, 0
-        self.recent, self.geneses, self.receipt_sequence = {}, [], 0
-        self.anchored, self.needed, self.seen, self.begins_late = 0, 0, (0, None), False
-        self.late = self.excerpt  # begins after its streams did
-        self.torn, self.context, self.key_list = [], None, None
+        self.excerpt = self.late = watched is not None  # late: begins after its streams did
+        self.verdict, self.words, self.streams, self.recent, self.geneses, self.torn = "OK", "", {}, {}, [], []
+        self.digests, self.whole, self.ours = [], True, False  # of the chunks since the last block
+        self.host = self.head = self.next_key = self.context = self.key_list = None
+        self.started, self.begins_late, self.seen = False, False, (0, None)
+        self.blocks = self.sequence = self.flags = self.logged = self.anchored = self.needed = 0
 
     def find(self, verdict, words):
         if VERDICTS[verdict] > VERDICTS[self.verdict]:
             self.verdict, self.words = verdict, words
 
     def judged(self, stream):
-        return self.watched is None or stream == self.watched
+        return self.watched in (None, stream)
 
     def stream(self, name):
         return self.streams.setdefault(name, Stream())
@@ -173,34 +175,30 @@ class Verifier:
         need(kind not in (FRAME, CHUNK, BLOCK) or version == 1, "unit of an unknown version")
         known = {FRAME: self.frame, CHUNK: self.chunk, BLOCK: self.block, RECEIPT: self.receipt, COUNTERSIGN: self.receipt,
                  TOMBSTONE: self.tombstone, REMOVAL: self.removal, WITHHELD: self.withheld, TORN: self.torn_note}
+        need(kind in known or not kind & 0x80, "unit of an unknown type")
         if kind in known:
             known[kind](Reader(payload))
-        else:
-            need(not kind & 0x80, "unit of an unknown type")
 
     def frame(self, r):
-        name, number, _ = r.take(16), r.number(8), r.take(16)
-        flags = r.number(1)
+        name, number, _, flags = r.fields("16sQ16sB")
         s = self.stream(name)
-        need(number and not flags & ~1, "frame is malformed")
-        need(number > s.frame and number > s.seen, "frame out of place")
+        need(number and not flags & ~1 and number > s.frame and number > s.seen, "frame is malformed or out of place")
         s.seen = number
 
     def torn_note(self, r):
-        segment, offset, _ = r.number(8), r.number(8), r.number(8)
+        segment, offset, _ = r.fields("QQQ")
         r.end()
         self.torn = [t for t in self.torn if t != (segment, offset)]
 
     # Chunks
 
     def chunk(self, r):
-        form, byte, name = r.number(1), r.number(1), r.take(16)
+        form, byte, name = r.fields("BB16s")
         flags, count = byte & 15, byte >> 4
         number, last_frame, boot, wall, duration, dictionary = (r.varint() for _ in range(6))
-        need(form in (1, 2) and number and bool(flags & 1) == (number == 1) and duration < 1 << 32 and dictionary <= bool(flags & RESET)
-             and count <= 5, "chunk is malformed")
-        wall = -(wall + 1 >> 1) if wall & 1 else wall >> 1
-        need(boot * 10**6 < 1 << 64 and abs(wall) * 10**6 < 1 << 63, "chunk's time")
+        boot, wall = boot * MS, zigzag(wall) * MS
+        need(form in (1, 2) and number and bool(flags & 1) == (number == 1) and duration < 1 << 32 and count <= 5
+             and dictionary <= bool(flags & RESET) and boot < 1 << 64 and abs(wall) < 1 << 63, "chunk is malformed")
         salt = r.take(16) if form == 1 else None
         sections = [self.section(r, salt) for _ in range(count)]
         r.end()
@@ -209,8 +207,7 @@ class Verifier:
         need(len(self.digests) < CHUNKS_MAX, "too many chunks")
         s = self.stream(name)
         need(not s.ended, "chunk after the end")
-        need(not (self.excerpt and name == self.watched and not s.chunk and number != 1), "the beginning is missing")
-        need(not s.chunk or number == s.chunk + 1, "chunk out of place")
+        need(number == s.chunk + 1 or not s.chunk and not (self.excerpt and name == self.watched), "chunk out of place")
         need(last_frame >= s.frame, "frame number runs backwards")
         self.ours |= name == self.watched
         dropped = {kind for kind, codec, *_ in sections if codec == 3}
@@ -220,26 +217,22 @@ class Verifier:
             self.whole = False
             self.digests.append(None)
             return
+        need(flags & RESET or s.next == number, "needs the chunk before it")
         if flags & RESET:
             s.inflate, s.dictionary = {}, dictionary
-        else:
-            need(s.next == number, "needs the chunk before it")
-        head = struct.pack("<BBH16sQQQqIIB", 1, 1, flags, name, number, last_frame, boot * 10**6, wall * 10**6, duration, 0, count)
-        plain = {}
+        head, plain = struct.pack("<BBH16sQQQqIIB", 1, 1, flags, name, number, last_frame, boot, wall, duration, 0, count), {}
         for kind, codec, length, own, body in sections:
-            digest = body
             if codec != 3:
                 plain[kind] = self.inflated(s, kind, codec, length, body)
-                digest = sha256(b"\x10", own, plain[kind])
-            head += struct.pack("<BI", kind, length) + digest
+            head += struct.pack("<BI", kind, length) + (body if codec == 3 else sha256(b"\x10", own, plain[kind]))
         self.digests.append(sha256(b"\x11", head))
         self.events(name, plain, dropped)
         s.chunk, s.frame, s.next, s.ended = number, last_frame, number + 1, bool(flags & END)
 
     @staticmethod
     def section(r, salt):
-        byte = r.number(1)
-        kind, codec, length = byte & 15, byte >> 4, r.varint()
+        byte, length = r.byte(), r.varint()
+        kind, codec = byte & 15, byte >> 4
         need(CTL <= kind <= EVT and codec <= 3 and 0 < length <= PLAIN_MAX, "section is malformed")
         if codec == 3:
             need(salt is None, "a dropped section beside the salt of all")
@@ -267,8 +260,6 @@ class Verifier:
 
     def events(self, name, plain, dropped):
         r, time = Reader(plain.get(CTL, b"")), 0
-        named = re.search(rb"(?:^|\n)seal_list=[0-9]+ ([0-9a-f]{64})\n", plain.get(META, b"")) if self.judged(name) else None
-        self.key_list = self.key_list or (named and named[1].decode())
         left = {kind: len(data) for kind, data in plain.items()}
         while not r.done():
             word = r.varint()
@@ -282,16 +273,18 @@ class Verifier:
                 need(left[column] >= 0, "event is longer than its column")
             if kind == 13 and self.judged(name):
                 self.find("GAP", f"the recorder declares {code} lost bytes")
-        need(all(not left.get(kind) for kind in (OUT, IN, META)), "bytes that no event uses")
+        need(not any(left.get(kind) for kind in (OUT, IN, META)), "bytes that no event uses")
+        named = re.search(rb"(?:^|\n)seal_list=[0-9]+ ([0-9a-f]{64})\n", plain.get(META, b""))
+        if named and self.judged(name) and not self.key_list:
+            self.key_list = named[1].decode()
 
     def removal(self, r):
-        need(r.take(4) == b"ITMR" and r.number(1) == 1, "removal of another version")
-        act, sections, zero, _, host, name = r.number(1), r.number(1), r.number(1), r.take(16), r.take(16), r.take(16)
-        first, last, _ = r.number(8), r.number(8), r.take(8)
-        texts = [r.take(r.number(2)) for _ in range(3)]
-        body, key, signature = r.data[:r.at], r.take(32), r.take(64)
+        magic, act, sections, zero, _, host, name, first, last, _ = r.fields("5sBBB16s16s16sQQQ")
+        texts = [r.take(*r.fields("H")) for _ in range(3)]
+        body = r.data[:r.at]
+        key, signature = r.fields("32s64s")
         r.end()
-        need(1 <= act <= 3 and (act == 1) == (sections != 0) and not sections & ~0x3c and not zero and first
+        need(magic == b"ITMR\1" and 1 <= act <= 3 and (act == 1) == (sections != 0) and not sections & ~0x3c and not zero and first
              and last >= first and texts[0] and texts[1], "removal is malformed")
         need(all(len(t) < 512 and not re.search(rb"[\0-\x1f\x7f]", t) for t in texts), "removal's words")
         need(self.log in (None, key) and signed(key, signature, b"\x18", body), "removal is not the log's")
@@ -299,9 +292,9 @@ class Verifier:
 
     def removed(self, s, name, number, dropped):
         """Sections, or with none the whole chunk, are gone: did the server declare it?"""
+        left, found = set(dropped), False
         if not self.judged(name):
             return
-        left, found = set(dropped), False
         for host, first, last, sections in s.removals:
             covers = {k for k in dropped if sections >> k & 1} if dropped else sections == 0
             if self.blocks and host != self.host or not first <= number <= last or not covers:
@@ -314,7 +307,7 @@ class Verifier:
         need(found and not left, "removed, and nobody declared it")
 
     def tombstone(self, r):
-        name, number, frame, digest = r.take(16), r.number(8), r.number(8), r.take(32)
+        name, number, frame, digest = r.fields("16sQQ32s")
         r.end()
         s = self.stream(name)
         late = not s.chunk and self.late and not (self.excerpt and name == self.watched)
@@ -336,15 +329,13 @@ class Verifier:
         """(header, signature, Reader of the body) that a block in the short form stands for."""
         header, hashed = self.context
         sequence, wall, boot = struct.unpack_from("<QqQ", header, 24)
-        need(r.number(1) == 2 and r.number(1) == (sequence + 1) % 256, "block does not follow")
-        flags, later, drift = r.varint(), r.varint(), r.varint()
-        drift = -(drift + 1 >> 1) if drift & 1 else drift >> 1
-        boot, wall = boot + later * 10**6, wall + (later + drift) * 10**6
+        need(r.byte() == 2 and r.byte() == (sequence + 1) % 256, "block does not follow")
+        flags, later, drift = r.varint(), r.varint(), zigzag(r.varint())
+        boot, wall = boot + later * MS, wall + (later + drift) * MS
         need(not flags & ~62 and boot < 1 << 64 and -1 << 63 <= wall < 1 << 63, "block's time or flags")
-        next_key, body_hash, signature = r.take(32), r.take(32), r.take(64)
-        header = b"ITMB\1\1" + struct.pack("<H", flags) + header[8:24] + struct.pack("<QqQ", sequence + 1, wall, boot) \
-            + header[48:64] + hashed + next_key + body_hash
-        return header, signature, Reader(b"\1" + r.data[r.at:])
+        keys, signature = r.fields("64s64s")
+        header = b"ITMB\1\1" + struct.pack("<H16sQqQ16s32s64s", flags, header[8:24], sequence + 1, wall, boot, header[48:64], hashed, keys)
+        return header, signature, Reader(b"\1" + r.rest())
 
     def block(self, r):
         if r.data[:1] == b"\2":
@@ -355,19 +346,16 @@ class Verifier:
             need(self.context, "needs the block before it")
             header, signature, r = self.long_form(r)
         else:
-            header, signature = r.take(160), r.take(64)
-        body, b = r.data[r.at:], Reader(header)
-        need(b.take(4) == b"ITMB" and b.number(1) == 1 and b.number(1) == 1, "block of another version")
-        flags, host, sequence = b.number(2), b.take(16), b.number(8)
-        _, previous, next_key, body_hash = b.take(32), b.take(32), b.take(32), b.take(32)
-        need(not flags & ~63 and sequence and r.number(1) == 1 and r.number(1) <= 1 and r.varint() < 1 << 32, "block is malformed")
+            header, signature = r.fields("160s64s")
+        body = r.data[r.at:]
+        magic, flags, host, sequence, _, previous, next_key, body_hash = struct.unpack("<6sH16sQ32s32s32s32s", header)
+        need(magic == b"ITMB\1\1" and not flags & ~63 and sequence and r.byte() == 1 and r.byte() <= 1 and r.varint() < 1 << 32,
+             "block is malformed")
         count, own = r.varint(), None
         need(count <= CHUNKS_MAX, "block covers too much")
         if flags & GENESIS:
-            need(r.number(1) == 1, "genesis of another version")
-            reason, zero = r.number(1), r.number(2)
-            own, identity, identity_signature = r.take(32), r.take(32), r.take(64)
-            need(1 <= reason <= 3 and not zero, "genesis is malformed")
+            version, reason, zero, own, identity, identity_signature = r.fields("BBH32s32s64s")
+            need(version == 1 and 1 <= reason <= 3 and not zero, "genesis is malformed")
         r.end()
         hashed = sha256(b"\x13", header, signature)
         self.context = header, hashed
@@ -386,8 +374,7 @@ class Verifier:
         need(not self.blocks or host == self.host, "block of another host")
         self.late |= not self.started and sequence != 1
         need(sequence != 1 or self.whole, "the first block's chunks continue others")
-        if self.started:
-            need(sequence == self.sequence + 1 and previous == self.head, "block does not follow")
+        need(not self.started or (sequence == self.sequence + 1 and previous == self.head), "block does not follow")
         need(self.started or sequence != 1 or (previous == bytes(32) and own), "first block is no beginning")
         need(not own or self.identity in (None, identity), "genesis of another identity")
         link = self.excerpt and not self.ours and (not self.whole or (not self.digests and count))
@@ -398,8 +385,7 @@ class Verifier:
             if not self.whole and not link:
                 self.find("GAP", "chunks continue what is not here")
         if not self.blocks:
-            self.host = host
-            self.begins_late = sequence != 1 and not (self.excerpt and own)
+            self.host, self.begins_late = host, sequence != 1 and not (self.excerpt and own)
             if not self.begins_late and self.identity is None:
                 self.find("UNATTESTED", "no identity key to trust")
         if own:
@@ -413,19 +399,15 @@ class Verifier:
         self.digests, self.whole, self.ours = [], True, False
 
     def receipt(self, r):
-        record = Reader(r.take(112))
-        need(record.take(4) == b"ITML" and record.number(1) == 1, "receipt of another version")
-        kind, zero, host, sequence, hashed = record.number(1), record.number(2), record.take(16), record.number(8), record.take(32)
-        record.take(8)
-        origin = b"itm/" + base32(record.take(16)).encode()
-        record.take(16)
-        leaf, inclusion, old, consistency = r.number(8), proof(r), r.number(8), proof(r)
-        note = Note(r.take(len(r.data) - r.at))
-        need(kind in (1, 2, 3) and not zero and not record.number(8), "receipt is malformed")
+        record = r.take(112)
+        magic, kind, zero, host, sequence, hashed, _, server, _, spare = struct.unpack("<5sBH16sQ32sQ16s16sQ", record)
+        leaf, inclusion, old, consistency = *r.fields("Q"), proof(r), *r.fields("Q"), proof(r)
+        note = Note(r.rest())
+        need(magic == b"ITML\1" and kind in (1, 2, 3) and not zero and not spare, "receipt is malformed")
         if self.log is None:
             return
-        need(note.origin == origin and note.signed_by(self.log), "receipt of another log")
-        need(included(note.size, leaf, sha256(b"\0", record.data), inclusion) == note.root, "receipt proves nothing")
+        need(note.origin == b"itm/" + base32(server).encode() and note.signed_by(self.log), "receipt of another log")
+        need(included(note.size, leaf, sha256(b"\0", record), inclusion) == note.root, "receipt proves nothing")
         seen, root = self.seen
         need(note.size >= seen, "the log went back")
         need(note.size != seen or note.root == root, "the log was forked")
@@ -435,18 +417,16 @@ class Verifier:
         need(not self.blocks or host == self.host, "receipt for another host")
         known = self.recent.get(sequence)
         need(not known or known[0] == hashed, "the server holds another block")
-        self.receipt_sequence = max(self.receipt_sequence, sequence)
-        if known:
-            self.anchored = max(self.anchored, sequence)
-        if kind == 2:
-            for g in self.geneses:
-                g[2] |= g[1] == hashed
+        self.logged = max(self.logged, sequence)
+        self.anchored = max(self.anchored, sequence if known else 0)
+        for g in self.geneses:
+            g[2] |= kind == 2 and g[1] == hashed
 
     def finish(self, stopped):
         for sequence, _, attested in self.geneses:
             if not attested:
                 self.find("UNATTESTED", f"the chain that begins at block {sequence} was never countersigned")
-        if self.receipt_sequence > self.sequence and not stopped:
+        if self.logged > self.sequence and not stopped:
             self.find("TAMPERED", "the server has more")
         for name, s in self.streams.items():
             if self.judged(name) and s.seen > s.frame:
@@ -467,53 +447,37 @@ class Verifier:
 
 
 def proof(r):
-    n = r.number(1)
+    n = r.byte()
     need(n <= 64, "proof is too long")
     return [r.take(32) for _ in range(n)]
 
 
-def node(left, right):
-    return sha256(b"\1", left, right)
+def climb(index, last, path, was, now):
+    """The roots of the older and the whole tree that a path leads to (RFC 9162, 2.1.3.2 and 2.1.4.2); or nothing."""
+    for step in path:
+        if last == 0:
+            return None, None
+        if index & 1 or index == last:
+            was, now = (sha256(b"\1", step, below) for below in (was, now))
+            while index and not index & 1:
+                index, last = index >> 1, last >> 1
+        else:
+            now = sha256(b"\1", now, step)
+        index, last = index >> 1, last >> 1
+    return (was, now) if last == 0 else (None, None)
 
 
 def included(size, index, leaf, path):
-    """The root a leaf's path leads to (RFC 9162, 2.1.3.2); None when it can't be one."""
-    last = size - 1
-    if index > last:
-        return None
-    for step in path:
-        if last == 0:
-            return None
-        if index & 1 or index == last:
-            leaf = node(step, leaf)
-            while not index & 1 and index:
-                index, last = index >> 1, last >> 1
-        else:
-            leaf = node(leaf, step)
-        index, last = index >> 1, last >> 1
-    return leaf if last == 0 else None
+    return climb(index, size - 1, path, leaf, leaf)[1] if index < size else None
 
 
 def consistent(old, size, old_root, root, path):
-    """RFC 9162, 2.1.4.2, for 0 < old < size."""
+    """For 0 < old < size."""
     path = ([old_root] if old & (old - 1) == 0 else []) + path
-    if not path:
-        return False
     index, last = old - 1, size - 1
     while index & 1:
         index, last = index >> 1, last >> 1
-    was = now = path[0]
-    for step in path[1:]:
-        if last == 0:
-            return False
-        if index & 1 or index == last:
-            was, now = node(step, was), node(step, now)
-            while not index & 1 and index:
-                index, last = index >> 1, last >> 1
-        else:
-            now = node(now, step)
-        index, last = index >> 1, last >> 1
-    return last == 0 and was == old_root and now == root
+    return bool(path) and climb(index, last, path[1:], path[0], path[0]) == (old_root, root)
 
 
 def unbase64(text):
@@ -532,10 +496,9 @@ class Note:
 
     def __init__(self, data):
         self.text, blank, lines = data.rpartition(b"\n\n")
-        need(blank and lines.endswith(b"\n"), "no signed note")
         self.text += b"\n"
         found = [self.LINE.fullmatch(line) for line in lines[:-1].split(b"\n")]
-        need(all(found), "signature of a note")
+        need(blank and lines.endswith(b"\n") and all(found), "no signed note")
         self.signatures = [(m[1], unbase64(m[2])) for m in found]
         lines = self.text.split(b"\n")
         need(len(lines) == 4 and re.fullmatch(rb"0|[1-9][0-9]{0,17}", lines[1]), "no checkpoint")
@@ -549,9 +512,9 @@ class Note:
 
 
 def segment(data):
+    """(kind, owner, number)"""
     need(len(data) >= 64 and data[:8] in (b"ITMSPOOL", b"ITMSTORE", b"ITMEXCPT"), "no segment")
-    need(crc32c(data[:60]) == int.from_bytes(data[60:64], "little"), "segment header's CRC32C")
-    need(data[8:12] == b"\1\0\x40\0", "segment of another version")
+    need(crc32c(data[:60]) == int.from_bytes(data[60:64], "little") and data[8:12] == b"\1\0\x40\0", "segment's header")
     return data[:8], data[16:32], int.from_bytes(data[32:40], "little")
 
 
@@ -597,15 +560,13 @@ def bundle(data):
         need(path.startswith(folder) and len(data) - at - 512 >= size, "tar file")
         body, end = data[at + 512:at + 512 + size], at + 512 + (size + 511) // 512 * 512
         need(not data[at + 512 + size:end].strip(b"\0"), "tar filling")
-        if name == "MANIFEST":
-            need(body == manifest, "MANIFEST")
-        else:
-            need(name in names, "a file that no bundle holds")
+        need(body == manifest if name == "MANIFEST" else name in names, "MANIFEST, or a file that no bundle holds")
+        if name != "MANIFEST":
             names = names[names.index(name) + 1:]
             manifest += f"{hashlib.sha256(body).hexdigest()}  {name}\n".encode()
         files[name], at = body, end
     need(len(data) - at >= 1024 and not data[at:].strip(b"\0") and "evidence.itm" in files and "MANIFEST" in files
-         and ("stamp.tsr" in files) == ("stamp.checkpoint" in files) and ("keylist" in files) == ("keylist.minisig" in files), "tar's end")
+         and all((a in files) == (b in files) for a, b in (("stamp.tsr", "stamp.checkpoint"), ("keylist", "keylist.minisig"))), "tar's end")
     kind, stream, _ = segment(files["evidence.itm"])
     need(kind == b"ITMEXCPT" and folder == f"itm-{base32(stream)}/", "another session")
     return files
@@ -625,15 +586,13 @@ def public_key(data):
 
 def judge(data, identity=None, log=None):
     """data: bytes of a file, or a list of a spool's segments.  (verdict, words)"""
-    v = Verifier(identity, log)
-    stopped, doubt, key_list = False, None, None
+    v, stopped, doubt, key_list = Verifier(identity, log), False, False, None
     try:
         segments = data if isinstance(data, list) else [data]
         if segments[0][257:262] == b"ustar":
             files = bundle(segments[0])
             own = {n: public_key(files[n]) for n in ("identity.public", "log.public") if n in files}
-            if identity is None or (log is None and "log.public" in own):
-                doubt = "keys from the bundle itself"
+            doubt = identity is None or (log is None and "log.public" in own)
             identity, log = identity or own.get("identity.public"), log or own.get("log.public")
             segments, key_list = [files["evidence.itm"]], files.get("keylist")
         kind, owner, _ = segment(segments[0])
@@ -648,7 +607,7 @@ def judge(data, identity=None, log=None):
         v.find("FORK", str(fork))
     v.finish(stopped)
     if doubt and not stopped:
-        v.find("UNATTESTED", doubt)
+        v.find("UNATTESTED", "keys from the bundle itself")
     return v.verdict, v.words
 
 
