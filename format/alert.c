@@ -50,6 +50,15 @@ const struct alert_kind *alert_find(const char *name)
 	return NULL;
 }
 
+bool alert_named(const char *name, enum alert *out)
+{
+	const struct alert_kind *k = alert_find(name);
+	if (k == NULL)
+		return false;
+	*out = (enum alert)(k - kinds);
+	return true;
+}
+
 const char *alert_severity_word(enum alert_severity s)
 {
 	return s >= ALERT_LOW && s <= ALERT_CRITICAL ? severities[s - ALERT_LOW] : "";

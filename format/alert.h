@@ -8,6 +8,7 @@
 #ifndef ITM_FORMAT_ALERT_H
 #define ITM_FORMAT_ALERT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buffer.h"
@@ -36,6 +37,7 @@ struct alert_kind {
 const struct alert_kind *alert_kind(enum alert a);
 /* NULL: a name of another version. */
 const struct alert_kind *alert_find(const char *name);
+bool alert_named(const char *name, enum alert *out);
 const char *alert_severity_word(enum alert_severity s);
 /* 0 = not such a word. */
 enum alert_severity alert_severity_read(const char *word);

@@ -50,6 +50,8 @@ static int receive(struct control *c)
 		close(fds[i]);
 	if (m.type == SUPERVISOR_STOP)
 		c->calls->stop(c->context);
+	else if (m.type == SUPERVISOR_PING)
+		(void)supervisor_pong(c->sock);
 	return m.type == SUPERVISOR_BEGIN ? 2 : 1;
 }
 

@@ -75,11 +75,19 @@ static void find_orphan(struct ward *w, const char *text)
 	}
 }
 
-void roll_find_orphans(const char *path, struct ward *wards, size_t count)
+/* One that runs holds the lock, so it is not looked for. */
+static pid_t find_dead(const char *text)
+{
+	const char *pid = find_value(text, "pid"), *stopping = find_value(text, "stopping");
+	return pid != NULL && stopping != NULL && *stopping == '0' ? (pid_t)strtol(pid, NULL, 10) : 0;
+}
+
+pid_t roll_find_orphans(const char *path, struct ward *wards, size_t count)
 {
 	char boot[ID_TEXT_SIZE];
 	struct id boot_id = clock_boot_id();
 	struct buffer b;
+	pid_t dead = 0;
 
 	buffer_init(&b, TEXT_MAX);
 	id_format(&boot_id, boot);
@@ -87,9 +95,12 @@ void roll_find_orphans(const char *path, struct ward *wards, size_t count)
 		const char *text = buffer_text(&b);
 		const char *was = text ? find_value(text, "boot") : NULL;
 		/* Pids of another boot name nobody. */
-		if (was != NULL && strncmp(was, boot, strlen(boot)) == 0)
+		if (was != NULL && strncmp(was, boot, strlen(boot)) == 0) {
 			for (size_t i = 0; i < count; i++)
 				find_orphan(&wards[i], text);
+			dead = find_dead(text);
+		}
 	}
 	buffer_free(&b);
+	return dead;
 }

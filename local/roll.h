@@ -12,7 +12,9 @@
 /* Write it; a failure is logged.  Nothing when path is NULL. */
 void roll_publish(const char *path, const struct ward *wards, size_t count, int64_t started_wall_ns, bool stopping);
 /* Mark those of the wards whose processes, named in the file of this same
- * boot, still live: ORPHAN; one that can't come back is told to end. */
-void roll_find_orphans(const char *path, struct ward *wards, size_t count);
+ * boot, still live: ORPHAN; one that can't come back is told to end.
+ * The pid of a predecessor of this boot that had not said it was stopping or
+ * leaving, 0 = none. */
+pid_t roll_find_orphans(const char *path, struct ward *wards, size_t count);
 
 #endif

@@ -41,6 +41,7 @@ static const struct config_key agent_keys[] = {
 	TEXT(settings_agent, officer_key),
 	{ "block_interval", CONFIG_DURATION, offsetof(struct settings_agent, block_interval_ms), 0, 1000, 10000, NULL },
 	{ "heartbeat", CONFIG_DURATION, offsetof(struct settings_agent, heartbeat_ms), 0, 1000, 3600000, NULL },
+	{ "pulse", CONFIG_DURATION, offsetof(struct settings_agent, pulse_ms), 0, 200, 10000, NULL },
 	{ 0 },
 };
 
@@ -84,6 +85,7 @@ static const struct settings_agent agent_defaults = {
 	.block_interval_ms = 5000,
 	.heartbeat_ms = 30000,
 	.monitor_level = SETTINGS_LEVEL_BPF,
+	.pulse_ms = 5000,
 	.spool_segment = 16 << 20,
 	.spool_keep = 64 << 20,
 };

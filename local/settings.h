@@ -37,6 +37,7 @@ struct settings_agent {
 	char officer_key[256];        /* public key that signs it, pinned */
 	uint64_t block_interval_ms;   /* 1000..10000 */
 	uint64_t heartbeat_ms;
+	uint64_t pulse_ms;            /* the supervisor asks its parts, and looks at programs and settings, so often */
 	uint64_t spool_segment;       /* bytes after which another spool segment is begun */
 	int monitor_level;            /* enum settings_level: the highest that is tried */
 	uint64_t spool_keep;          /* bytes of the newest spool segments that stay although the server has them */

@@ -66,7 +66,7 @@ int supervisor_decode(const void *data, size_t len, struct supervisor_message *o
 
 	reader_init(&r, data, len);
 	m.type = reader_u8(&r);
-	if (r.error == 0 && (m.type < SUPERVISOR_STORE || m.type > SUPERVISOR_ADOPT))
+	if (r.error == 0 && (m.type < SUPERVISOR_STORE || m.type > SUPERVISOR_PONG))
 		reader_fail(&r, ITM_EVERSION, "unknown supervisor message");
 	uint8_t version = reader_u8(&r);
 	if (r.error == 0 && version != VERSION)
@@ -148,6 +148,12 @@ int supervisor_ready(int sock)
 {
 	struct supervisor_message m = { .type = SUPERVISOR_READY };
 	return send_patiently(sock, &m, NULL, 0);
+}
+
+int supervisor_pong(int sock)
+{
+	struct supervisor_message m = { .type = SUPERVISOR_PONG };
+	return send_message(sock, &m, NULL, 0);
 }
 
 int supervisor_offer(const char *control_path, const char *name)

@@ -14,10 +14,12 @@
  *            keeps only the target's end, so the target sees end of file when
  *            the asker's side is gone
  *     READY  start-up is over
+ *     PONG   the answer to PING
  *   supervisor -> child
  *     KEPT   key, blob, descriptors: one for each stored entry at start, then
  *     BEGIN  that was all of them
  *     PAIRED key (+ 1 descriptor)
+ *     PING   once READY, if the child answers such: it lives and reads
  *     STOP   end in good order (then SIGTERM after 3 s, SIGKILL after 5 s)
  * End of file on the control socket means the supervisor died: a child either
  * exits, or (children marked `adopt`) keeps working and offers itself again:
@@ -34,11 +36,12 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "format/alert.h"
 
 enum {
 	SUPERVISOR_STORE = 30, SUPERVISOR_REMOVE = 31, SUPERVISOR_PAIR = 32, SUPERVISOR_READY = 33,
 	SUPERVISOR_KEPT = 34, SUPERVISOR_BEGIN = 35, SUPERVISOR_PAIRED = 36, SUPERVISOR_STOP = 37,
-	SUPERVISOR_ADOPT = 38,
+	SUPERVISOR_ADOPT = 38, SUPERVISOR_PING = 39, SUPERVISOR_PONG = 40,
 	SUPERVISOR_KEY_MAX = 64, SUPERVISOR_BLOB_MAX = 4096, SUPERVISOR_FDS_MAX = 4,
 	SUPERVISOR_CONTROL_FD = 3,
 	SUPERVISOR_NICE = 10,        /* for what may wait: forwarding, storing, indexing */
@@ -61,6 +64,7 @@ struct supervisor_child {
 	const char *const *argv;   /* NULL-ended, argv[0] first */
 	bool adopt;                /* outlives us and may come back */
 	const char *user;          /* account it runs as, for the check of ADOPT; NULL = root */
+	bool pulse;                /* answers PING */
 	int nice;                  /* 0..19, setpriority(2): work that may wait for the users' */
 };
 struct supervisor_config {
@@ -74,8 +78,15 @@ struct supervisor_config {
 		       void *handle);
 	/* A child stored something (also when it came back by ADOPT); may be NULL. */
 	void (*stored)(void *context, const char *child, const char *key, const int *fds, size_t count);
+	/* The child that puts our alerts into the record (notice.h); NULL = none. */
+	const char *reporter;
+	uint64_t pulse_ms;         /* between two PING; 0 = none */
+	/* Called about every pulse_ms: what else there is to look after; it may
+	 * raise alerts by supervisor_run_alert(handle, ...).  May be NULL. */
+	void (*look)(void *context, void *handle);
 	void *context;
 };
+void supervisor_run_alert(void *handle, enum alert a, const struct buffer *facts);
 /* In prepare: whether something is stored under key already. */
 bool supervisor_run_has(void *handle, const char *key);
 /* Runs until SIGTERM or SIGINT; SIGHUP is passed on to the children.  SIGUSR2
@@ -90,6 +101,7 @@ int supervisor_store(int sock, const char *key, const void *blob, size_t len, co
 int supervisor_remove(int sock, const char *key);
 int supervisor_pair(int sock, const char *target, const char *key, const void *blob, size_t len);
 int supervisor_ready(int sock);
+int supervisor_pong(int sock);
 /* Connect to a new supervisor and say ADOPT.  Owned socket or ITM_E*. */
 int supervisor_offer(const char *control_path, const char *name);
 /* Receive one message; fds/fd_count as fdpass_recv, data is the caller's

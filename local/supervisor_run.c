@@ -16,6 +16,8 @@
 #include "base/clock.h"
 #include "base/fdpass.h"
 #include "base/log.h"
+#include "local/pulse.h"
+#include "local/reporting.h"
 #include "local/roll.h"
 #include "local/ward.h"
 
@@ -39,6 +41,8 @@ struct supervisor {
 	bool stopping, changed;
 	bool leaving;              /* SIGUSR2: our successor takes the children over */
 	int64_t wall_start_ns;
+	int64_t look_ms;           /* the last look round */
+	struct reporting reporting;
 };
 
 static void close_fds(const int *fds, size_t count)
@@ -51,6 +55,12 @@ bool supervisor_run_has(void *handle, const char *key)
 {
 	struct ward *w = handle;
 	return kept_find(&w->kept, key) != NULL;
+}
+
+void supervisor_run_alert(void *handle, enum alert a, const struct buffer *facts)
+{
+	struct supervisor *s = handle;
+	reporting_alert(&s->reporting, a, facts);
 }
 
 /* ---- what children ask ---- */
@@ -106,6 +116,7 @@ static void renew(struct ward *w)
 	if (w->process.ours || process_runs(&w->process, w->spec->path))
 		return;
 	log_info("%s %d: its program was replaced; starting the new one", w->spec->name, (int)w->process.pid);
+	w->expected = true;
 	process_signal(&w->process, SIGKILL);
 }
 
@@ -124,6 +135,11 @@ static int serve_message(struct supervisor *s, struct ward *w, const struct supe
 		return 0;
 	case SUPERVISOR_PAIR:
 		make_pair(s, w, m);
+		return 0;
+	case SUPERVISOR_PONG:
+		if (w->unanswered > PULSE_SILENT)
+			log_info("%s %d answers again", w->spec->name, (int)w->process.pid);
+		w->unanswered = 0;
 		return 0;
 	case SUPERVISOR_READY:
 		ward_set_state(w, WARD_READY);
@@ -220,6 +236,24 @@ static int64_t earlier(int64_t a, int64_t b)
 	return b < a ? b : a;
 }
 
+/* Once in pulse_ms: who answers, and what else is to be looked after. */
+static int64_t look_round(struct supervisor *s, int64_t now)
+{
+	int64_t every = (int64_t)s->config->pulse_ms, next = now + 60 * 1000;
+	if (every == 0 || s->stopping)
+		return next;
+	for (size_t i = 0; i < s->count; i++) {
+		unsigned silent;
+		next = earlier(next, pulse_drive(&s->ward[i], now, every, &silent));
+		reporting_silence(&s->reporting, &s->ward[i], silent, every);
+	}
+	if (s->config->look != NULL && now >= s->look_ms + every) {
+		s->look_ms = now;
+		s->config->look(s->config->context, s);
+	}
+	return earlier(next, s->look_ms + every);
+}
+
 /* Starts, stops and waits that are due.  Returns when the next one is. */
 static int64_t drive(struct supervisor *s, int64_t now)
 {
@@ -246,6 +280,7 @@ static int64_t drive(struct supervisor *s, int64_t now)
 				next = earlier(next, w->start_at_ms);
 		}
 	}
+	next = earlier(next, look_round(s, now));
 	for (size_t i = s->offers; i-- > 0; )
 		if (now - s->offer[i].since_ms > OFFER_MS) {
 			close(s->offer[i].fd);
@@ -264,7 +299,7 @@ static void publish(struct supervisor *s)
 	}
 	s->changed = false;
 	if (changed)
-		roll_publish(s->config->status_path, s->ward, s->count, s->wall_start_ns, s->stopping);
+		roll_publish(s->config->status_path, s->ward, s->count, s->wall_start_ns, s->stopping || s->leaving);
 }
 
 static bool all_gone(const struct supervisor *s)
@@ -287,7 +322,7 @@ static void serve_signal(struct supervisor *s)
 	}
 	if (info.ssi_signo == SIGUSR2) {
 		log_info("leaving the children to a successor");
-		s->leaving = true;
+		s->leaving = s->changed = true;
 		return;
 	}
 	if (!s->stopping)
@@ -320,6 +355,16 @@ static size_t fill_poll(const struct supervisor *s, struct pollfd p[POLL_MAX])
 	return n;
 }
 
+static void bury(struct supervisor *s, struct ward *w)
+{
+	pid_t pid = w->process.pid;
+	bool orphan = w->state == WARD_ORPHAN;
+	ward_died(w, !s->stopping);
+	if (!orphan && !s->stopping)
+		reporting_death(&s->reporting, w, pid);
+	w->expected = false;
+}
+
 static void turn(struct supervisor *s)
 {
 	struct pollfd p[POLL_MAX];
@@ -344,7 +389,7 @@ static void turn(struct supervisor *s)
 		if (control->fd >= 0 && control->fd == w->control && control->revents & POLLOUT)
 			(void)ward_flush(w);
 		if (life->fd >= 0 && life->fd == w->process.pidfd && life->revents != 0)
-			ward_died(w, !s->stopping);
+			bury(s, w);
 	}
 	if (p[POLL_LISTENER].revents != 0)
 		accept_offer(s);
@@ -373,6 +418,8 @@ static int open_supervisor(struct supervisor *s, const struct supervisor_config 
 			return ITM_ELIMIT;
 		struct ward *w = &s->ward[s->count];
 		ward_init(w, &config->children[s->count]);
+		if (config->reporter != NULL && strcmp(w->spec->name, config->reporter) == 0)
+			reporting_init(&s->reporting, w);
 	}
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
@@ -401,7 +448,9 @@ int supervisor_run(const struct supervisor_config *config)
 	int r = open_supervisor(s, config);
 	if (r == 0) {
 		raise_descriptor_limit();
-		roll_find_orphans(config->status_path, s->ward, s->count);
+		pid_t before = roll_find_orphans(config->status_path, s->ward, s->count);
+		if (before != 0)
+			reporting_predecessor(&s->reporting, before);
 		while (!s->leaving && (!s->stopping || !all_gone(s)))
 			turn(s);
 		publish(s);

@@ -157,16 +157,15 @@ void ward_close_control(struct ward *w)
 
 void ward_died(struct ward *w, bool again)
 {
-	char how[64];
 	int pid = (int)w->process.pid;
 	bool orphan = w->state == WARD_ORPHAN;
-	process_reap(&w->process, how, sizeof how);
+	process_reap(&w->process, w->how, sizeof w->how);
 	bool short_life = ward_now_ms() - w->since_ms < SHORT_LIFE_MS;
 	ward_close_control(w);
 	if (!again || orphan)
-		log_info("%s %d %s", w->spec->name, pid, how);
+		log_info("%s %d %s", w->spec->name, pid, w->how);
 	else
-		log_error("%s %d %s; starting it again", w->spec->name, pid, how);
+		log_error("%s %d %s; starting it again", w->spec->name, pid, w->how);
 	w->restarts += !orphan;
 	w->stop_since_ms = 0;
 	ward_start_later(w, short_life && !orphan);

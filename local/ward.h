@@ -30,6 +30,11 @@ struct ward {
 	unsigned pause_ms, restarts;
 	int64_t stop_since_ms;      /* 0 = not being stopped */
 	int stop_step;
+	int64_t asked_ms;           /* the last PING; 0 = none yet */
+	unsigned unanswered;        /* PINGs since the last PONG */
+	bool expected;              /* its death: we kill it to start a newer program */
+	int64_t told_ms;            /* of its last death that was an alert */
+	char how[64];               /* the last one came about */
 	int64_t lost_ms;            /* control closed while the process lives */
 };
 

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/agentd/guard.h"
 #include "agent/agentd/places.h"
 #include "agent/agentd/vault.h"
 #include "base/atomicfile.h"
@@ -28,6 +29,7 @@ enum { SLOT_SIZE = 8192 }; /* bytes; agent/sealer/slot.h */
 struct agent {
 	struct settings_agent settings;
 	struct vault vault;
+	struct guard guard;
 	char config[PATH_MAX], control[300], status[300];
 	char program[4][PATH_MAX];
 };
@@ -101,6 +103,12 @@ static void stored(void *context, const char *child, const char *key, const int 
 		log_error("the sealer's key slot cannot be locked: %s", error_text(ITM_ESYS));
 }
 
+static void look(void *context, void *handle)
+{
+	struct agent *a = context;
+	guard_look(&a->guard, handle, supervisor_run_alert);
+}
+
 static int run(struct agent *a)
 {
 	const char *const broker[] = { "itm-brokerd", "--config", a->config, NULL };
@@ -109,19 +117,20 @@ static int run(struct agent *a)
 	const char *const watcher[] = { "itm-watchd", "--config", a->config, NULL };
 	const bool forwards = a->settings.server[0] != '\0';
 	struct supervisor_child children[5] = {
-		{ .name = "broker", .path = a->program[0], .argv = broker, .adopt = true },
-		{ .name = "sealer", .path = a->program[1], .argv = sealer, .adopt = true, .user = "itm-seal" },
+		{ .name = "broker", .path = a->program[0], .argv = broker, .adopt = true, .pulse = true },
+		{ .name = "sealer", .path = a->program[1], .argv = sealer, .adopt = true, .pulse = true, .user = "itm-seal" },
 	};
 	size_t count = 2;
 	if (access(a->program[3], X_OK) == 0)
 		children[count++] = (struct supervisor_child){ .name = "watcher", .path = a->program[3], .argv = watcher,
-							       .adopt = true, .user = "itm-watch" };
+							       .adopt = true, .pulse = true, .user = "itm-watch" };
 	if (forwards)
 		children[count++] = (struct supervisor_child){ .name = "forwarder", .path = a->program[2],
-							       .argv = forwarder, .nice = SUPERVISOR_NICE };
+							       .argv = forwarder, .pulse = true, .nice = SUPERVISOR_NICE };
 	const struct supervisor_config config = {
 		.children = children, .control_path = a->control, .status_path = a->status,
-		.prepare = prepare, .stored = stored, .context = a,
+		.prepare = prepare, .stored = stored, .reporter = "broker", .pulse_ms = a->settings.pulse_ms,
+		.look = look, .context = a,
 	};
 	return supervisor_run(&config);
 }
@@ -181,6 +190,7 @@ int main(int argc, char **argv)
 		log_error("cannot start: %s", error_text(ITM_ESYS));
 		return EX_OSERR;
 	}
+	guard_open(&agent.guard, &agent.settings, agent.config, arguments.programs ? arguments.programs : ITM_LIBEXECDIR);
 	r = run(&agent);
 	if (r != 0)
 		log_error("%s", error_text(r));

@@ -101,6 +101,7 @@ void events_init(struct events *e, struct loop *loop, struct control *control, c
 {
 	*e = (struct events){ .scope = scope };
 	hoststream_init(&e->stream, loop, control);
+	notices_init(&e->notices, &e->stream, control);
 }
 
 void events_recall(struct events *e, const void *blob, size_t len)
@@ -262,6 +263,7 @@ int events_tick(struct events *e, int64_t now_ms)
 		begin_stream(e, "the sealer lost the stream before");
 	}
 	notice_changes(e);
+	wait = notices_tick(&e->notices);
 	for (int i = 0; i < EVENTS_OFTEN; i++)
 		wait = earlier(wait, close_window(e, (enum events_often)i, now_ms));
 	return earlier(wait, hoststream_tick(&e->stream));
@@ -278,6 +280,12 @@ void events_log(struct events *e, const char *refused)
 		tell_alert(e, ALERT_LOG_REFUSED, &b);
 	else
 		tell(e, &b);
+}
+
+void events_alert(struct events *e, enum alert a, const struct buffer *facts)
+{
+	if (e != NULL)
+		(void)hoststream_alert(&e->stream, a, facts);
 }
 
 /* ---- logins ---- */

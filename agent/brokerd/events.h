@@ -22,6 +22,7 @@
 #include "local/hoststream.h"
 #include "local/message.h"
 #include "local/missed.h"
+#include "local/notice.h"
 
 /* What users can cause as often as they like is told in full so many times in
  * a window, then as a count. */
@@ -32,6 +33,7 @@ enum events_often { EVENTS_DIRECT, EVENTS_STUB_REFUSED, EVENTS_OFTEN };
 
 struct events {
 	struct hoststream stream;
+	struct notices notices;          /* the supervisor's alerts */
 	const struct scope *scope;
 	struct id before;                /* the stream of a broker before us; zero = none */
 	uint64_t scope_changes, sealing_changes; /* told so far */
@@ -52,6 +54,9 @@ void events_stop(struct events *e);
 
 /* The server's log: refused, and why; "" = it goes on again. */
 void events_log(struct events *e, const char *refused);
+
+/* facts: key=value lines, may be NULL. */
+void events_alert(struct events *e, enum alert a, const struct buffer *facts);
 
 struct login;
 void events_login_opened(struct events *e, const struct login *l);

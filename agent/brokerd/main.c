@@ -17,6 +17,7 @@
 #include "agent/brokerd/events.h"
 #include "agent/brokerd/login.h"
 #include "agent/brokerd/logwatch.h"
+#include "agent/brokerd/lookout.h"
 #include "agent/brokerd/request.h"
 #include "agent/brokerd/scope.h"
 #include "agent/brokerd/session.h"
@@ -41,6 +42,7 @@ struct broker {
 	struct events events;
 	struct absence absence;
 	struct logwatch logwatch;
+	struct lookout lookout;
 	struct monitor monitor;
 	struct status status;
 	struct loop_watch signals;
@@ -65,7 +67,8 @@ static void kept(void *context, const struct supervisor_message *m, int *fds, si
 				log_error("%s: %s", m->key, strerror(errno));
 			return;
 		}
-	if (monitor_kept(&b->monitor, m->key, fds, count))
+	if (monitor_kept(&b->monitor, m->key, fds, count) ||
+	    (count == 0 && notices_kept(&b->events.notices, m->key, m->blob, m->blob_len)))
 		r = 0;
 	else if (strncmp(m->key, "login-", 6) == 0 && count == 1)
 		r = login_recall(&b->logins, m->blob, m->blob_len, fds[0]);
@@ -213,6 +216,7 @@ static int start(struct broker *b, const struct options *o)
 	status_init(&b->status, run);
 	events_start(&b->events);
 	logwatch_init(&b->logwatch, &b->events, run);
+	lookout_init(&b->lookout, &b->events, &b->sessions, &b->control, b->scope.settings.pulse_ms);
 	absence_open(&b->absence, &b->events, o->missed);
 	control_ready(&b->control);
 	return EX_OK;
@@ -234,6 +238,7 @@ static int run_loop(struct broker *b)
 		wait = earlier(wait, events_tick(&b->events, now));
 		wait = earlier(wait, absence_tick(&b->absence, now));
 		wait = earlier(wait, logwatch_tick(&b->logwatch, now));
+		wait = earlier(wait, lookout_tick(&b->lookout, now));
 		wait = earlier(wait, status_tick(&b->status, &b->requests, now));
 		if (loop_wait(&b->loop, wait) != 0) {
 			log_error("epoll: %s", strerror(errno));

@@ -34,6 +34,7 @@ struct session {
 	struct id stream;
 	uid_t uid;
 	bool pty;
+	bool stopped;            /* the recorder was, at the last look (lookout.h) */
 	bool child;              /* the recorder is our own child */
 	pid_t stub, recorder;
 	uint64_t stub_start, recorder_start;

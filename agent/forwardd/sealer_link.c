@@ -68,6 +68,8 @@ void sealer_link_control(struct sealer_link *l)
 	int rc = supervisor_recv(l->control, data, sizeof data, &m, fds, &count);
 	if (rc == ITM_ESYS && errno == EAGAIN)
 		return;
+	if (rc == 0 && m.type == SUPERVISOR_PING)
+		(void)supervisor_pong(l->control);
 	if (rc == ITM_ECLOSED || (rc == 0 && m.type == SUPERVISOR_STOP))
 		l->stop = true;
 	if (rc == ITM_ECLOSED || rc == ITM_ESYS)

@@ -245,6 +245,8 @@ static int serve_message(struct loop *l, const struct supervisor_message *m, int
 		close(fds[i]);
 	if (m->type == SUPERVISOR_BEGIN)
 		l->began = true;
+	else if (m->type == SUPERVISOR_PING)
+		(void)supervisor_pong(l->control);
 	else if (m->type == SUPERVISOR_STOP)
 		l->stopping = true;
 	return 0;

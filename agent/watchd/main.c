@@ -17,6 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/watchd/alarms.h"
 #include "agent/watchd/broker_line.h"
 #include "agent/watchd/describe.h"
 #include "agent/watchd/eye.h"
@@ -56,6 +57,7 @@ struct watch {
 	struct buffer event, meta;
 	struct probe_totals told;
 	struct report report;
+	struct alarms alarms;
 	struct snapshot snapshot;
 	int sessions;            /* the map of the run before this one; -1 = none */
 	int line;                /* to the broker, held open; -1 = none */
@@ -128,20 +130,6 @@ static int level_of(const struct watch *w)
 	return w->probe != NULL ? SETTINGS_LEVEL_BPF : w->eye != NULL ? eye_level(w->eye) : SETTINGS_LEVEL_NONE;
 }
 
-/* Once for each growth: what is lost has to be seen by who reads the log. */
-static void log_losses(const struct probe_totals *t, const struct probe_totals *told)
-{
-	uint64_t dropped = report_sum(t->dropped) - report_sum(told->dropped);
-
-	if (dropped > 0)
-		log_error("%" PRIu64 " events found no room in the kernel's queue", dropped);
-	if (t->missing > told->missing)
-		log_error("%" PRIu64 " events were made and neither came nor were dropped: somebody reads our ring",
-			  t->missing - told->missing);
-	if (t->sessions_lost > told->sessions_lost)
-		log_error("%" PRIu64 " processes lost their session: no memory in the kernel", t->sessions_lost - told->sessions_lost);
-}
-
 /* Of words, not of processes: the kernel does not say what one was about
  * that was lost. */
 static void count_sights(const struct eye *eye, struct probe_totals *t)
@@ -181,7 +169,7 @@ static void tell_counts(struct watch *w)
 	e.number[ACTIVITY_SESSIONS_LOST] = t.sessions_lost;
 	activity_set_bytes(&e, ACTIVITY_LEVEL_NAME, level, strlen(level));
 	put(w, clock_boot_ns(), &e);
-	log_losses(&t, &w->told);
+	alarms_look(&w->alarms, &w->stream, w->probe != NULL, &t, &w->told);
 	report_publish(&w->report, &t, level, refused(w));
 	w->told = t;
 }
@@ -422,6 +410,7 @@ static int acquire(struct watch *w)
 	open_probe(w);
 	remember_level(w);
 	report_open(&w->report, w->settings.run);
+	alarms_open(&w->alarms);
 	return 0;
 }
 

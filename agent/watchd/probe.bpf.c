@@ -371,6 +371,8 @@ int BPF_PROG(probe_on_fork, struct task_struct *p, struct task_struct *child)
 	struct probe_counters *c = my_counters();
 	struct session *s;
 
+	if (c != 0)
+		c->begun++;
 	/* Threads too: one that execs takes the place of the leader, whose own storage goes. */
 	s = bpf_task_storage_get(&sessions, p->group_leader, 0, 0);
 	if (s != 0 && bpf_task_storage_get(&sessions, child, s, BPF_LOCAL_STORAGE_GET_F_CREATE) == 0 && c != 0)

@@ -20,7 +20,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { PROGRAMS_MAX = 8, FDINFO_MAX = 2048, STOP_READING = -1 };
+enum { PROGRAMS_MAX = 8, LINKS_MAX = 8, FDINFO_MAX = 2048, STOP_READING = -1 };
 
 /* What the records of one CPU tell of those that never came. */
 struct account {
@@ -41,6 +41,8 @@ struct probe {
 	unsigned drains;         /* of the whole ring, since the numbers were asked for */
 	int fdinfo[PROGRAMS_MAX]; /* /proc/self/fdinfo of each program, opened while that is allowed */
 	size_t programs;
+	int linkinfo[LINKS_MAX]; /* and of each link that holds one on its hook */
+	size_t links;
 	probe_event *event;
 	void *context;
 };
@@ -87,20 +89,30 @@ static int map_counters(struct probe *p)
 	return p->counters != NULL ? 0 : -1;
 }
 
+static int open_one(int fd, int *out, size_t *count, size_t max)
+{
+	char path[64];
+
+	if (*count == max)
+		return 0;
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	out[*count] = open(path, O_RDONLY | O_CLOEXEC);
+	return out[*count] >= 0 ? (int)++*count : -1;
+}
+
 static int open_fdinfo(struct probe *p)
 {
+	/* The iterator's is given up after the snapshot. */
+	struct bpf_link *const hooks[] = { p->object->links.probe_on_exec, p->object->links.probe_on_fork,
+					   p->object->links.probe_on_exit, p->object->links.probe_on_socket };
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, p->object->obj) {
-		char path[64];
-		if (p->programs == PROGRAMS_MAX)
-			break;
-		snprintf(path, sizeof path, "/proc/self/fdinfo/%d", bpf_program__fd(program));
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
+	bpf_object__for_each_program(program, p->object->obj)
+		if (open_one(bpf_program__fd(program), p->fdinfo, &p->programs, PROGRAMS_MAX) < 0)
 			return -1;
-		p->fdinfo[p->programs++] = fd;
-	}
+	for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
+		if (hooks[i] != NULL && open_one(bpf_link__fd(hooks[i]), p->linkinfo, &p->links, LINKS_MAX) < 0)
+			return -1;
 	return 0;
 }
 
@@ -154,6 +166,8 @@ void probe_close(struct probe *p)
 		return;
 	for (size_t i = 0; i < p->programs; i++)
 		close(p->fdinfo[i]);
+	for (size_t i = 0; i < p->links; i++)
+		close(p->linkinfo[i]);
 	ring_buffer__free(p->ring);
 	if (p->counters != NULL)
 		munmap(p->counters, p->counters_size);
@@ -191,6 +205,13 @@ static uint64_t missed(int fdinfo)
 	text[n > 0 ? n : 0] = '\0';
 	at = strstr(text, "recursion_misses:");
 	return at != NULL ? strtoull(at + strlen("recursion_misses:"), NULL, 10) : 0;
+}
+
+/* A link whose descriptor was closed has no fdinfo any more. */
+static bool there(int fdinfo)
+{
+	char text[FDINFO_MAX];
+	return pread(fdinfo, text, sizeof text, 0) > 0;
 }
 
 static int read_snapshot(int fd, struct buffer *b)
@@ -268,6 +289,7 @@ void probe_totals(struct probe *p, struct probe_totals *out)
 		const volatile struct probe_counters *c = (const void *)(p->counters + cpu * p->stride);
 		uint64_t given = c->sequence, dropped = 0;
 		out->sessions_lost += c->sessions_lost;
+		out->begun += c->begun;
 		for (int type = 0; type < PROBE_TYPES; type++) {
 			out->made[type] += c->made[type];
 			out->dropped[type] += c->dropped[type];
@@ -278,4 +300,6 @@ void probe_totals(struct probe *p, struct probe_totals *out)
 	}
 	for (size_t i = 0; i < p->programs; i++)
 		out->missed += missed(p->fdinfo[i]);
+	for (size_t i = 0; i < p->links; i++)
+		out->unhooked |= !there(p->linkinfo[i]);
 }

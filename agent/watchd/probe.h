@@ -22,6 +22,8 @@ struct probe_totals {
 	uint64_t missed;         /* programs that did not run: recursion (bpf_prog_info) */
 	uint64_t missing;        /* made, neither received nor dropped: taken from the ring before us */
 	uint64_t strange;        /* what lay in the ring and is no record, or an old one */
+	uint64_t begun;          /* processes and threads whose fork was seen */
+	bool unhooked;           /* a program of ours is on its hook no more */
 	uint64_t sessions_lost;  /* forks whose child lost its session */
 };
 

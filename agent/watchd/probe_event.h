@@ -97,6 +97,7 @@ struct probe_socket {
 struct probe_counters {
 	uint64_t made[PROBE_TYPES], dropped[PROBE_TYPES];
 	uint64_t sequence;
+	uint64_t begun;          /* forks seen, of processes and threads */
 	uint64_t sessions_lost;  /* no memory to pass a session on at fork */
 };
 

@@ -82,8 +82,12 @@ static int alarm_told_before(void *context, const struct evidence_act *act)
 	    meta_get(said->detail, strlen(said->detail), "block", 0, number, sizeof number) > 0 &&
 	    (strcmp(name, alert_kind(ALERT_HOST_SILENT)->name) == 0 || strcmp(name, alert_kind(ALERT_HOST_STOPPED)->name) == 0)) {
 		struct alarm_host *h = alarm_host(a, &id);
-		if (h != NULL)
-			*h = (struct alarm_host){ .id = id, .sequence = strtoull(number, NULL, 10), .told = true };
+		if (h != NULL) {
+			h->sequence = strtoull(number, NULL, 10);
+			h->told = true;
+			if (strcmp(name, alert_kind(ALERT_HOST_STOPPED)->name) == 0)
+				h->closed = h->sequence;
+		}
 	}
 	free(said);
 	return 0;
@@ -112,17 +116,14 @@ void alarm_free(struct alarm *a)
 
 /* ---- raising ---- */
 
-static bool alarm_is_same(const struct alarm_one *one, enum alert what, const struct id *host, uint64_t now_ms)
-{
-	return one->raised_ms != 0 && one->what == what && id_equal(&one->host, host) &&
-	       now_ms - one->raised_ms < ALARM_REPEAT_MS;
-}
-
 static bool alarm_repeats(const struct alarm *a, enum alert what, const struct id *host, uint64_t now_ms)
 {
-	for (size_t i = 0; i < ALARM_WAITING_MAX; i++)
-		if (alarm_is_same(&a->lately[i], what, host, now_ms))
+	uint64_t repeat_ms = a->silence_ms != 0 ? a->silence_ms : ALARM_REPEAT_MS;
+	for (size_t i = 0; i < ALARM_WAITING_MAX; i++) {
+		const struct alarm_one *one = &a->lately[i];
+		if (one->raised_ms != 0 && one->what == what && id_equal(&one->host, host) && now_ms - one->raised_ms < repeat_ms)
 			return true;
+	}
 	return false;
 }
 
@@ -153,6 +154,10 @@ void alarm_block(struct alarm *a, const struct block *b, uint64_t now_ms)
 	if (!(b->flags & BLOCK_GENESIS) || b->sequence == 1)
 		return;
 	bool reboot = b->genesis.reason == BLOCK_REBOOT;
+	const struct alarm_host *known = a != NULL ? alarm_find(a, &b->host) : NULL;
+	/* The one before it was closed in good order, and that was said. */
+	if (!reboot && known != NULL && known->closed == b->sequence - 1)
+		return;
 	snprintf(words, sizeof words, "block %" PRIu64 " begins a chain: %s", b->sequence,
 		 reboot ? "another boot" : b->genesis.reason == BLOCK_KEY_LOST ? "the key was lost" : "installed anew");
 	alarm_raise(a, reboot ? ALERT_HOST_REBOOTED : ALERT_CHAIN_RESTARTED, &b->host, words, now_ms);
@@ -237,11 +242,8 @@ static int alarm_store(struct alarm *a, const struct alarm_one *one)
 	return rc;
 }
 
-bool alarm_tick(struct alarm *a, uint64_t now_ms)
+bool alarm_flush(struct alarm *a)
 {
-	a->now_ms = now_ms;
-	if (a->silence_ms > 0)
-		(void)evidence_host_list(a->evidence, alarm_look, a);
 	if (a->lost > 0)
 		log_error("%" PRIu64 " alerts were too many at once, and are only in this log", a->lost);
 	a->lost = 0;
@@ -260,4 +262,12 @@ bool alarm_tick(struct alarm *a, uint64_t now_ms)
 	}
 	a->count = 0;
 	return true;
+}
+
+bool alarm_tick(struct alarm *a, uint64_t now_ms)
+{
+	a->now_ms = now_ms;
+	if (a->silence_ms > 0)
+		(void)evidence_host_list(a->evidence, alarm_look, a);
+	return alarm_flush(a);
 }

@@ -14,7 +14,7 @@
 
 enum {
 	ALARM_WAITING_MAX = 256,     /* between two ticks; more are counted in the log */
-	ALARM_REPEAT_MS = 60000,     /* the same of the same host is one alert in this time */
+	ALARM_REPEAT_MS = 60000,     /* the same of the same host is one alert in this time, or in silence_ms */
 };
 
 struct alarm;
@@ -30,5 +30,7 @@ void alarm_block(struct alarm *a, const struct block *b, uint64_t now_ms);
 /* Not while a batch is open: looks for silent hosts, stores what waits.  True:
  * the log has new leaves. */
 bool alarm_tick(struct alarm *a, uint64_t now_ms);
+/* Only stores what waits: before the end. */
+bool alarm_flush(struct alarm *a);
 
 #endif

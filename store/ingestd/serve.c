@@ -287,6 +287,8 @@ int serve_run(const struct serve_config *config)
 	int rc = s->service.intake != NULL && s->service.alarm != NULL && s->auditor != NULL && s->custodian != NULL ? 0 : ITM_ENOMEM;
 	while (rc == 0 && !s->stop)
 		rc = serve_turn(s);
+	if (s->service.alarm != NULL)
+		(void)alarm_flush(s->service.alarm);
 	while (s->count > 0)
 		serve_remove(s, s->count - 1);
 	custodian_free(s->custodian);

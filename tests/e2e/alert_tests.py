@@ -1,9 +1,14 @@
 """Alerts: what the agent and the server notice by themselves."""
 import contextlib
+import ctypes
 import os
+import re
+import shutil
 import signal
+import struct
+import time
 
-from lab import (DAEMONS, INDEX, SPOOL, Failure, NewSessions, check, equal, itm, listed, login, pids, run, verify, wait_for)
+from lab import (DAEMONS, INDEX, SPOOL, Failure, NewSessions, Skip, check, equal, itm, listed, login, pids, run, verify, wait_for)
 
 INDEXD = "/usr/libexec/itm/itm-indexd"
 
@@ -98,3 +103,183 @@ def test_a_silent_host_is_an_alert_of_the_log_and_comes_again_in_a_new_index():
     check("host-silent" in itm("acts", "--verb", "alert"), "it is no leaf of the log")
     check(os.path.exists(f"{INDEX}/index.db"), "no index")
     check(verify("last")[0] in (0, 10, 11, 12), "the record does not verify any more")
+
+
+# ---- ways to blind the agent ----
+
+QUICK = "pulse = 400ms\nheartbeat = 1s\nblock_interval = 1s\n"
+CGROUPS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+
+
+class Cgroup:
+    """A control group of version 2, empty and gone at the end."""
+
+    def __enter__(self):
+        self.root = next((c for c in CGROUPS if os.path.exists(f"{c}/cgroup.procs")), None)
+        if self.root is None:
+            raise Skip("no control groups of version 2 here")
+        self.path = f"{self.root}/itm-alerts-{os.getpid()}-{time.monotonic_ns()}"
+        try:
+            os.mkdir(self.path)
+        except OSError as error:
+            raise Skip(f"{self.path}: {error}") from None
+        return self
+
+    def put(self, name, value):
+        with open(f"{self.path}/{name}", "w") as f:
+            f.write(str(value))
+
+    def __exit__(self, *_):
+        self.put("cgroup.freeze", 0)
+        with open(f"{self.path}/cgroup.procs") as f:
+            left = f.read().split()
+        for pid in left:
+            with contextlib.suppress(OSError), open(f"{self.root}/cgroup.procs", "w") as f:
+                f.write(pid)
+        wait_for("the control group to be empty", 10, self.remove)
+
+    def remove(self):
+        with contextlib.suppress(OSError):
+            os.rmdir(self.path)
+        return not os.path.exists(self.path)
+
+
+def of_part(part, word=""):
+    return lambda a: a["facts"].get("part") == part and word in a["facts"]["reason"]
+
+
+def of_path(path, word=""):
+    return lambda a: a["facts"].get("path") == path and word in a["facts"]["reason"]
+
+
+def close_in(pid, fd):
+    """close(fd) in another process, as a debugger does it (x86-64)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    attach, detach, step, getregs, setregs = 16, 17, 9, 12, 13
+    rdi, rax, orig_rax, rip = 14, 10, 15, 16    # of struct user_regs_struct
+    before = ctypes.create_string_buffer(27 * 8)
+    check(libc.ptrace(attach, pid, None, None) == 0, "ptrace")
+    try:
+        os.waitpid(pid, 0x40000000)             # __WALL
+        check(libc.ptrace(getregs, pid, None, before) == 0, "registers")
+        regs = list(struct.unpack("27Q", before.raw))
+        regs[rip], regs[rax], regs[orig_rax], regs[rdi] = regs[rip] - 2, 3, 2**64 - 1, fd
+        changed = ctypes.create_string_buffer(struct.pack("27Q", *regs), 27 * 8)
+        check(libc.ptrace(setregs, pid, None, changed) == 0, "registers")
+        check(libc.ptrace(step, pid, None, None) == 0, "step")
+        os.waitpid(pid, 0x40000000)
+        libc.ptrace(setregs, pid, None, before)
+    finally:
+        libc.ptrace(detach, pid, None, None)
+
+
+def read(path):
+    with contextlib.suppress(OSError), open(path) as f:
+        return f.read()
+    return ""
+
+
+def links_of(pid):
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{fd}") as f:
+            if "link_type" in f.read():
+                found.append(int(fd))
+    return sorted(found)
+
+
+def test_parts_of_the_agent_that_are_stopped_frozen_or_killed_are_alerts():
+    """All at once: each is noticed for itself, and goes on by itself."""
+    with settings(agent=QUICK), login("alice") as shell, NewAlerts() as new, Cgroup() as group:
+        recorder, watcher = pids("itm-recorder")[-1], pids("itm-watchd")
+        os.kill(recorder, signal.SIGSTOP)
+        os.kill(pids("itm-forwardd")[-1], signal.SIGSTOP)
+        if watcher:
+            group.put("cgroup.procs", watcher[-1])
+            group.put("cgroup.freeze", 1)
+        killed = pids("itm-sealer")[-1]
+        os.kill(killed, signal.SIGKILL)
+        new.wait("daemon-died", matching=of_part("sealer", "signal 9"))
+        new.wait("daemon-silent", matching=of_part("forwarder", "stopped"))
+        if watcher:
+            new.wait("daemon-silent", matching=of_part("watcher"))
+            group.put("cgroup.freeze", 0)
+        found = new.wait("recorder-stopped", matching=lambda a: a["facts"]["pid"] == str(recorder))
+        check(found[0]["session"], "names no session")
+        os.kill(recorder, signal.SIGCONT)
+        shell.command("echo on$((1+1))", "on2")
+        os.kill(pids("itm-brokerd")[-1], signal.SIGKILL)
+        new.wait("daemon-died", matching=of_part("broker", "signal 9"))
+        if watcher:
+            os.kill(pids("itm-watchd")[-1], signal.SIGKILL)
+            new.wait("daemon-died", matching=of_part("watcher", "signal 9"))
+        os.kill(pids("itm-forwardd")[-1], signal.SIGKILL)
+        new.wait("daemon-died", matching=of_part("forwarder", "signal 9"))
+
+
+def test_a_supervisor_killed_alone_or_with_all_its_parts_is_an_alert():
+    with settings(agent=QUICK, server="silence = 5s\n"), NewAlerts() as new:
+        DAEMONS.stop("itm-agentd", signal.SIGKILL)
+        wait_for("the broker's word", 60, lambda: [a for a in alerts("--spool", SPOOL) if "no other came" in a["facts"]["reason"]])
+        new.wait("host-silent") # the forwarder ended with its supervisor
+        DAEMONS.start("itm-agentd")
+        new.wait("agent-died", matching=lambda a: "no other came" in a["facts"]["reason"])
+        new.wait("agent-died", matching=lambda a: "another was started" in a["facts"]["reason"])
+        DAEMONS.ready()
+        with Cgroup() as group:
+            for name in ("itm-agentd", "itm-brokerd", "itm-sealer", "itm-forwardd", "itm-watchd"):
+                for pid in pids(name):
+                    group.put("cgroup.procs", pid)
+            group.put("cgroup.kill", 1)
+            DAEMONS.stop("itm-agentd")
+        with NewAlerts() as later:
+            later.wait("host-silent")
+            DAEMONS.start("itm-agentd")
+            later.wait("agent-died")
+            later.wait("chain-restarted")
+            DAEMONS.ready()
+
+
+def test_programs_and_settings_that_are_changed_are_alerts():
+    stub, extra = "/usr/libexec/itm/itm-shell", "/etc/itm/agent.conf.d/zz-changed.conf"
+    with settings(agent=QUICK), NewAlerts() as new:
+        shutil.copy2(stub, f"{stub}.kept")
+        try:
+            with open(f"{stub}.kept", "rb") as f:
+                data = f.read()
+            new.wait("program-changed", matching=of_path(f"{stub}.kept", "new"))
+            with open(f"{stub}.new", "wb") as f:
+                f.write(data + b"\0")
+            shutil.copystat(stub, f"{stub}.new")
+            os.rename(f"{stub}.new", stub)
+            with open(extra, "w") as f:
+                f.write("notice = changed\n")
+            new.wait("program-changed", matching=of_path(stub, "content changed"))
+            new.wait("settings-changed", matching=of_path(extra, "new"))
+        finally:
+            os.rename(f"{stub}.kept", stub)
+            os.remove(extra)
+        new.wait("settings-changed", matching=of_path(extra, "removed"))
+
+
+def test_a_process_monitor_taken_off_its_hooks_is_an_alert():
+    if not pids("itm-watchd") or os.uname().machine != "x86_64":
+        raise Skip("no process monitor here, or no way to close its descriptors")
+    level = wait_for("the monitor's level", 30, lambda: re.search("^level=(.*)$", read("/run/itm/watchd/status"), re.M))
+    if level[1] != "bpf":
+        raise Skip("the process monitor has no hooks in this kernel")
+    with NewAlerts() as new:
+        watcher = pids("itm-watchd")[-1]
+        links = wait_for("hooks", 30, lambda: links_of(watcher))
+        for fd in links:
+            close_in(watcher, fd)
+        try:
+            equal(links_of(watcher), [], "hooks that are left")
+            for _ in range(40):
+                run(["true"])
+            new.wait("monitor-blind", matching=lambda a: "hook" in a["facts"]["reason"])
+            new.wait("monitor-blind", matching=lambda a: "none was seen" in a["facts"]["reason"])
+        finally:
+            os.kill(watcher, signal.SIGKILL)
+        wait_for("a monitor with hooks", 30, lambda: pids("itm-watchd") and links_of(pids("itm-watchd")[-1]))

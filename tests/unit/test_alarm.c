@@ -114,6 +114,12 @@ static void test_blocks(void **state)
 	assert_true(alarm_tick(b->alarm, 3000));
 	assert_false(alarm_tick(b->alarm, 3000 + 2 * SILENCE_MS));
 	assert_string_equal(told(b), "chain-restarted host-rebooted host-stopped ");
+	/* Nor has it lost its key when it goes on. */
+	block.sequence++;
+	block.flags = BLOCK_GENESIS;
+	block.genesis.reason = BLOCK_KEY_LOST;
+	alarm_block(b->alarm, &block, 3000 + 2 * SILENCE_MS);
+	assert_false(alarm_flush(b->alarm));
 }
 
 /* The same of the same host is one alert in a minute; too many are counted. */

@@ -18,6 +18,7 @@
 #include "agent/brokerd/absence.h"
 #include "agent/brokerd/events.h"
 #include "agent/brokerd/login.h"
+#include "agent/brokerd/lookout.h"
 #include "agent/brokerd/logwatch.h"
 #include "base/atomicfile.h"
 #include "base/error.h"
@@ -465,6 +466,67 @@ static void test_missed_folder(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+/* A clock that drifts is none that was set. */
+static void test_clock_set(void **state)
+{
+	struct fixture *f = *state;
+	struct session_table sessions = { 0 };
+	struct lookout l;
+	events_start(&f->events);
+	connect_sealer(f);
+	lookout_init(&l, &f->events, &sessions, &f->control, 5000);
+	l.clock_ns = 0;
+	int64_t wall_ns = 1000000000;
+	for (uint64_t s = 1; s < 100; s++, wall_ns += 1010000000)
+		lookout_clock(&l, wall_ns, s * 1000000000);
+	lookout_clock(&l, 3700000000000, 100000000000);
+	lookout_clock(&l, 3701000000000, 101000000000);
+	lookout_clock(&l, 102000000000, 102000000000);
+	recording_flush(&f->events.stream.recording);
+	read_frames(f);
+	assert_int_equal(f->count, 3);
+	assert_non_null(strstr(f->seen[1], "alert=clock-set\nseverity=medium\nreason=by +3599.020 s, to 1970-01-01T01:01:40"));
+	assert_non_null(strstr(f->seen[2], "alert=clock-set\nseverity=medium\nreason=by -3600.000 s"));
+}
+
+static bool was_removed(struct fixture *f, const char *key)
+{
+	uint8_t data[SUPERVISOR_BLOB_MAX + 1024];
+	struct supervisor_message m;
+	bool found = false;
+	for (ssize_t n; (n = recv(f->supervisor, data, sizeof data, MSG_DONTWAIT)) > 0; )
+		if (supervisor_decode(data, (size_t)n, &m, NULL) == 0)
+			found |= m.type == SUPERVISOR_REMOVE && strcmp(m.key, key) == 0;
+	return found;
+}
+
+/* What the supervisor keeps for us goes into the record once, and is kept until
+ * it is durable there. */
+static void test_supervisor_alerts(void **state)
+{
+	struct fixture *f = *state;
+	static const char died[] = "alert=daemon-died\npart=sealer\nreason=it was ended by signal 9\n";
+	static const char unknown[] = "alert=of-another-version\nreason=x\n";
+	assert_false(notices_kept(&f->events.notices, "events", "x", 1));
+	assert_true(notices_kept(&f->events.notices, "alert-7", died, sizeof died - 1));
+	assert_true(notices_kept(&f->events.notices, "alert-7", died, sizeof died - 1));
+	assert_true(notices_kept(&f->events.notices, "alert-8", unknown, sizeof unknown - 1));
+	events_start(&f->events);
+	connect_sealer(f);
+	for (int i = 0; i < 3; i++)
+		events_tick(&f->events, loop_now_ms());
+	recording_flush(&f->events.stream.recording);
+	read_frames(f);
+	assert_int_equal(f->count, 2);
+	assert_non_null(strstr(f->seen[1], "event=alert\nalert=daemon-died\nseverity=high\npart=sealer\n"));
+	assert_true(was_removed(f, "alert-8"));
+	events_tick(&f->events, loop_now_ms());
+	assert_false(was_removed(f, "alert-7"));
+	answer(f, MESSAGE_ACK, f->last);
+	events_tick(&f->events, loop_now_ms());
+	assert_true(was_removed(f, "alert-7"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +538,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_login_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_supervisor_alerts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed_folder, setup, teardown),

@@ -39,7 +39,7 @@ static void test_messages(void **state)
 	assert_int_not_equal(supervisor_decode(b.data, b.len, &out, &fault), 0);
 	b.len--;
 	static const struct { size_t at; uint8_t value; } wrong[] = {
-		{ 0, 1 }, { 0, SUPERVISOR_ADOPT + 1 }, { 1, 2 }, { 2, 1 }, { 4, 200 }, { 5, 1 }, { 6, 0 },
+		{ 0, 1 }, { 0, SUPERVISOR_PONG + 1 }, { 1, 2 }, { 2, 1 }, { 4, 200 }, { 5, 1 }, { 6, 0 },
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		uint8_t was = b.data[wrong[i].at];
