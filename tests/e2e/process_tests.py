@@ -147,7 +147,7 @@ def counts():
     found = [a for a in activities() if a["event"] == "counts"]
     if not found:
         raise Failure("no count yet")
-    return {"dropped": 0, **found[-1]}
+    return {"dropped": 0, "made": 0, "received": 0, **found[-1]}
 
 
 def test_what_was_made_came_or_is_told():
