@@ -304,7 +304,8 @@ static bool receive(struct crash *c)
 
 static bool transmit(struct crash *c)
 {
-	const size_t flying = c->marks < 0 ? IN_FLIGHT : FLYING_MARKED;
+	/* After a power cut the rest goes as fast as it can: what matters came before. */
+	const size_t flying = c->cut ? c->count : c->marks < 0 ? IN_FLIGHT : FLYING_MARKED;
 	while (c->welcome && c->next < c->count && c->out.len < 64 * 1024 && c->next < c->acknowledged + flying) {
 		const struct group *g = &c->group[c->next++];
 		must(forward_put(&c->out, FORWARD_GROUP, c->groups.data + g->start, g->len) == 0, "memory");

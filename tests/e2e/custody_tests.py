@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 
-from lab import (DAEMONS, INDEX, LAB, STORE, NewSessions, cast, check, equal, itm, listed, login, run, session_ids, transcript,
+from lab import (DAEMONS, INDEX, LAB, STORE, NewSessions, cast, check, copy_still, equal, itm, listed, login, run, session_ids, transcript,
                  verify, wait_for)
 
 
@@ -189,7 +189,7 @@ def test_a_section_dropped_without_a_record_is_tampering():
     session = record("canarytampered4713")
     itm("redact", session, "--section", "out", "--reason", "for the test")
     copy = f"{LAB}/undeclared"
-    run(["cp", "-a", STORE, copy])
+    copy_still(STORE, copy)
     equal(verify(copy)[0], 13, "the copy")
     # The declaration's type becomes one that readers skip.
     for path in glob.glob(f"{copy}/segments/*.itm"):

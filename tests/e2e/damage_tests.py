@@ -2,10 +2,9 @@
 import os
 import random
 import re
-import shutil
 import signal
 
-from lab import LAB, SPOOL, STORE, NewSessions, check, login, pids, verify, wait_for
+from lab import LAB, SPOOL, STORE, NewSessions, check, copy_still, login, pids, verify, wait_for
 
 FLIPS = 100  # in each of spool and store
 
@@ -30,8 +29,7 @@ def record_something():
 def flips_found(original):
     record_something()
     copy = f"{LAB}/damage"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(original, copy, ignore=shutil.ignore_patterns("lock"))
+    copy_still(original, copy)
     baseline, words = verify(copy)
     check(baseline not in (15, 16), f"before any damage: {words.strip()}")
     files = segments(copy)
@@ -89,8 +87,7 @@ def test_a_truncated_or_missing_segment_is_named():
     record_something()
     for damage in ("cut", "removed"):
         copy = f"{LAB}/{damage}"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(SPOOL, copy, ignore=shutil.ignore_patterns("lock"))
+        copy_still(SPOOL, copy)
         check(verify(copy)[0] not in (15, 16), "before any damage")
         files = segments(copy)
         check(len(files) >= 3, f"only {len(files)} segments")
@@ -107,8 +104,7 @@ def test_a_truncated_or_missing_segment_is_named():
 def test_a_cut_store_is_named():
     record_something()
     copy = f"{LAB}/cut-store"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(STORE, copy, ignore=shutil.ignore_patterns("lock"))
+    copy_still(STORE, copy)
     last = segments(copy)[-1]
     os.truncate(last, os.path.getsize(last) - 7)
     code, words = verify(copy)

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from lab import (DAEMONS, SPOOL, SSH, Failure, Terminal, check, equal, gone, itm, listed, login, pids, run, sessions, ssh,
-                 verify, wait_for)
+                 this_moment, verify, wait_for)
 
 CONTROL = "/run/lab/events.control"
 TARGET = "127.0.0.1:22"         # the lab's sshd: something that answers
@@ -25,15 +25,19 @@ class NewEvents:
         self.options = ("--user", user) if user else ()
 
     def __enter__(self):
-        time.sleep(0.7)         # what came before has reached the index
-        self.before = {(e["stream"], e["number"]) for e in events(*self.options)}
+        self.since = this_moment()
         return self
 
     def __exit__(self, *_):
         pass
 
     def now(self, *kinds):
-        found = [e for e in events(*self.options) if (e["stream"], e["number"]) not in self.before]
+        """Without the end of what began before: a login of the test before may be closed only now."""
+        found = [e for e in events(*self.options) if e["time"] >= self.since]
+        begun = {e[name] for name, kind in (("login_id", "login-opened"), ("session", "session-started"))
+                 for e in found if e["event"] == kind}
+        found = [e for e in found if e["event"] not in ("login-closed", "forward-only", "session-ended")
+                 or e["login_id"] in begun or e["session"] in begun]
         return [e for e in found if not kinds or e["event"] in kinds]
 
     def wait(self, kind, count=1, seconds=15):
@@ -68,8 +72,11 @@ def test_ten_shells_over_one_connection_are_ten_recordings_of_one_login():
     equal(closed[0]["note"]["shells"], "10", "shells of the login")
     check(not new.now("forward-only"), "a login with shells is called forward-only")
     ids = {e["session"] for e in started}
-    found = wait_for("the recordings", 10, lambda: [s for s in sessions("alice") if s["session"] in ids])
-    equal({s["login_id"] for s in found}, {opened[0]["login_id"]}, "login_id of the recordings")
+
+    def recordings():
+        found = [s for s in sessions("alice") if s["session"] in ids]
+        return found if len(found) == len(ids) else None
+    equal({s["login_id"] for s in wait_for("the recordings", 10, recordings)}, {opened[0]["login_id"]}, "login_id of the recordings")
 
 
 def forward(*arguments, seconds=0.6):
@@ -78,7 +85,7 @@ def forward(*arguments, seconds=0.6):
         done = subprocess.Popen(SSH + ["-l", "alice", *arguments, "lab"], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            new.wait("login-opened", 1, 10)
+            new.wait("login-opened")
             time.sleep(seconds)
         finally:
             done.terminate()
@@ -122,7 +129,7 @@ def test_a_session_and_its_end_are_events():
         ended = new.wait("session-ended")[0]
     equal(started["session"], ended["session"], "session")
     equal(started["note"]["argv"][-1], "exit 3", "the command in its metadata")
-    check([s for s in sessions("alice") if s["session"] == started["session"]], "no such session is listed")
+    wait_for("the session in the list", 10, lambda: [s for s in sessions("alice") if s["session"] == started["session"]])
 
 
 def test_logins_while_the_agent_is_away_are_declared():
@@ -178,11 +185,16 @@ def test_nothing_told_is_lost_with_the_broker():
         started = new.wait("session-started", 5)
         again = new.wait("agent-started")
     equal(len(started), 5, "sessions")
-    equal(len(new.now("login-opened")), 5, "logins")
+    equal(len(new.wait("login-opened", 5)), 5, "logins")
     equal(again[0]["note"]["reason"], "the broker was restarted", "reason")
     equal(again[0]["session"], started[0]["stream"], "the stream before")
-    code, words = verify(again[0]["session"])
-    equal(code, 12, f"verdict of a stream that was cut off ({words.strip()})")
+
+    def cut_off():
+        code, words = verify(again[0]["session"])
+        if code != 12:
+            raise Failure(f"exit {code}: {words.strip()}")
+        return True
+    wait_for("the verdict of a stream that was cut off", 15, cut_off, 0.3)
 
 
 def test_a_restarted_sealer_is_an_event():
@@ -197,6 +209,9 @@ def test_a_restarted_sealer_is_an_event():
 
 
 def test_the_host_stream_is_a_stream_like_any_other():
+    with NewEvents("alice") as new:
+        ssh("alice", "true")
+        new.wait("login-closed")
     hosts = wait_for("a stream of the host", 30,
                      lambda: [s for s in listed(itm("sessions", "--json", "--all")) if s["mode"] == "host"])
     check(not [s for s in sessions() if s["mode"] == "host"], "it is listed among the sessions")

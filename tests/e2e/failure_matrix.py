@@ -14,7 +14,8 @@ import time
 from lab import DAEMONS, SSH, SPOOL, Failure, Skip, Terminal, check, pids, run, wait_for
 
 BOUND_S = 2.0    # PAM and stub together
-HARNESS_S = 1.0  # six logins at a time on a busy machine, above what a login takes by itself
+HARNESS_S = 1.0  # eight logins at a time, above what a login takes by itself
+CELL_S = 60      # for one cell on the busiest machine
 IN, OUT = "in", "out"
 STRICT, EFFORT, GLASS = "carol", "alice", "glen"
 KINDS = {STRICT: "strict", EFFORT: "best-effort", GLASS: "break-glass"}
@@ -56,7 +57,7 @@ def enter(way, user):
         took = time.monotonic() - begun - (2.2 if b"inside" in done.stdout else 0)
         return (IN if b"stillthere" in done.stdout else OUT), took
     with Terminal(ENTER[way](user)) as terminal:
-        while time.monotonic() - begun < 20:
+        while time.monotonic() - begun < CELL_S:
             terminal.read(0.05)
             if re.search(rf"{user}@lab:~\$ ".encode(), terminal.shown):
                 took = time.monotonic() - begun
@@ -70,9 +71,13 @@ def enter(way, user):
 
 def stays(terminal):
     """Still there after the time in which a session that can't be recorded must end."""
-    terminal.type("sleep 2.2; echo still''there\r")
     try:
-        terminal.expect("stillthere", 6)
+        terminal.type("sleep 2.2; echo still''there\r")
+        until = time.monotonic() + CELL_S
+        while b"stillthere" not in terminal.shown and terminal.status is None and time.monotonic() < until:
+            terminal.reap(0.1)
+        if b"stillthere" not in terminal.shown:
+            return False
         terminal.type("exit\r")
         terminal.end()
         return True
@@ -85,12 +90,11 @@ def one_cell(way, user):
     print(answer, f"{took:.2f}")
 
 
-def run_cells(ways):
-    """{(way, user): (answer, seconds)}; six at a time."""
-    waiting = [(way, user) for way in ways for user in KINDS]
-    running, found = {}, {}
+def run_cells(cells, at_once=8):
+    """{(way, user): (answer, seconds)}."""
+    waiting, running, found = list(cells), {}, {}
     while waiting or running:
-        while waiting and len(running) < 6:
+        while waiting and len(running) < at_once:
             cell = waiting.pop(0)
             running[cell] = subprocess.Popen([sys.executable, __file__, *cell], stdin=subprocess.DEVNULL,
                                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -103,8 +107,8 @@ def run_cells(ways):
     return found
 
 
-def run_cron():
-    """Three @reboot jobs of one cron; a job leaves a mark with its time."""
+def run_cron(expected):
+    """Three @reboot jobs of one cron; a job leaves a mark.  expected: {user: answer}, to know how long to wait for which."""
     marks = "/run/lab/cron"
     shutil.rmtree(marks, ignore_errors=True)
     os.mkdir(marks)
@@ -117,9 +121,12 @@ def run_cron():
     begun, found = time.monotonic(), {}
     cron = subprocess.Popen(["cron", "-f"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while time.monotonic() - begun < BOUND_S + HARNESS_S and len(found) < len(KINDS):
-            for user in KINDS:
-                if ("cron", user) not in found and os.path.exists(f"{marks}/{user}"):
+        while len(found) < len(KINDS):
+            missing = [u for u in KINDS if ("cron", u) not in found]
+            if time.monotonic() - begun > (CELL_S if IN in (expected[u] for u in missing) else BOUND_S + HARNESS_S):
+                break
+            for user in missing:
+                if os.path.exists(f"{marks}/{user}"):
                     found[("cron", user)] = (IN, time.monotonic() - begun)
             time.sleep(0.05)
     finally:
@@ -153,16 +160,28 @@ def usual_time():
     return time.monotonic() - begun
 
 
-def tried(fault):
+def all_cells(expected):
+    cron = {user: expected(user) for user in KINDS}
+    return {**run_cells([(way, user) for way in WAYS if way != "cron" for user in KINDS]), **run_cron(cron)}
+
+
+def too_slow(found):
     usual = usual_time()
-    found = {**run_cells([w for w in WAYS if w != "cron"]), **run_cron()}
+    return {cell: f"after {took:.1f} s, usual is {usual:.1f}" for cell, (_, took) in found.items()
+            if took > usual + BOUND_S + HARNESS_S}
+
+
+def tried(fault):
+    found = all_cells(lambda user: wanted(fault, "cron", user))
     check(len(found) == len(WAYS) * len(KINDS), f"{len(found)} cells")
     wrong = []
     for (way, user), (answer, took) in found.items():
         if answer != wanted(fault, way, user):
             wrong.append(f"{way}, {KINDS[user]}: {answer}, wanted {wanted(fault, way, user)}")
-        if took > usual + BOUND_S + HARNESS_S:
-            wrong.append(f"{way}, {KINDS[user]}: after {took:.1f} s, usual is {usual:.1f}")
+    slow = too_slow(found)
+    if slow:    # the machine may have been busy: whoever waits too long does so again
+        again = run_cells([cell for cell in slow if cell[0] != "cron"], at_once=1)
+        wrong += [f"{way}, {KINDS[user]}: {words}" for (way, user), words in too_slow(again).items()]
     check(not wrong, f"broker {fault} ({EXPECTED[fault][3]}): " + "; ".join(wrong))
     return f"{len(found)} cells, slowest {max(took for _, took in found.values()):.1f} s"
 
@@ -265,7 +284,7 @@ def agent_back():
 
 def test_all_ways_in_when_all_is_well():
     settle_users()
-    found = {**run_cells([w for w in WAYS if w != "cron"]), **run_cron()}
+    found = all_cells(lambda _: IN)
     kept_out = [cell for cell, (answer, _) in found.items() if answer != IN]
     check(not kept_out, f"kept out although all is well: {kept_out}")
 
@@ -319,7 +338,6 @@ def test_spool_full():
     run(["cp", "-a", f"{away}/.", SPOOL])
     try:
         agent_back()
-        time.sleep(1)
         run(["dd", "if=/dev/zero", f"of={SPOOL}/filler", "bs=4k"])
         return tried("spool full")
     finally:
@@ -336,7 +354,7 @@ def test_spool_full():
 
 for _test in list(vars().values()):
     if callable(_test) and getattr(_test, "__name__", "").startswith("test_"):
-        _test.limit_s = 90
+        _test.limit_s = 300
 
 if __name__ == "__main__":
     one_cell(sys.argv[1], sys.argv[2])

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -19,6 +20,7 @@ SPOOL = "/var/lib/itm/spool"
 INDEX = "/var/lib/itm/index"
 SSH = ["ssh", "-F", "/root/.ssh/config"]
 NOTICE = b"This session is recorded.\r\n"
+PATIENCE = 4    # limits of waiting are written for a quiet machine: a busy one has so many times as long
 
 
 class Failure(Exception):
@@ -46,6 +48,7 @@ def short(value):
 
 def wait_for(what, seconds, probe, pause=0.05):
     """probe's first true value; it may raise Failure until then."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     last = ""
     while True:
@@ -60,7 +63,7 @@ def wait_for(what, seconds, probe, pause=0.05):
         time.sleep(pause)
 
 
-def run(argv, timeout=30, **options):
+def run(argv, timeout=60, **options):
     """A command's result; text unless bytes are given to it."""
     options.setdefault("stdin", subprocess.DEVNULL) if "input" not in options else None
     return subprocess.run(argv, capture_output=True, timeout=timeout, **options)
@@ -107,15 +110,22 @@ class Daemons:
         self.ready()
 
     def ready(self):
-        wait_for("the agent's socket", 10, lambda: os.path.exists("/run/itm/shell.sock"))
-        wait_for("the agent's children", 10, lambda: pids("itm-brokerd") and pids("itm-sealer") and pids("itm-forwardd"))
-        wait_for("the server's children", 10, lambda: pids("itm-ingestd") and pids("itm-indexd"))
-        wait_for("the index", 10, lambda: os.path.exists(f"{INDEX}/index.db") and run(["itm", "sessions"]).returncode == 0)
+        wait_for("the agent's socket", 15, lambda: os.path.exists("/run/itm/shell.sock"))
+        wait_for("the agent's children", 15, lambda: pids("itm-brokerd") and pids("itm-sealer") and pids("itm-forwardd"))
+        wait_for("the server's children", 15, lambda: pids("itm-ingestd") and pids("itm-indexd"))
+        wait_for("the index", 15, lambda: os.path.exists(f"{INDEX}/index.db") and run(["itm", "sessions"]).returncode == 0)
 
     def stop(self, name, how=signal.SIGTERM):
         process = self.running.pop(name)
         process.send_signal(how)
-        process.wait(timeout=15)
+        process.wait(timeout=15 * PATIENCE)
+
+    def reload(self):
+        """The agent reads its settings again, and has taken them over."""
+        since = this_moment()
+        self.running["itm-agentd"].send_signal(signal.SIGHUP)
+        wait_for("the new settings", 10, lambda: [e for e in listed(itm("events", "--json", "--limit", "1000"))
+                                                  if e["event"] == "policy-changed" and e["time"] >= since])
 
     def log(self, name):
         with open(f"{LAB}/{name}.log", errors="replace") as f:
@@ -149,10 +159,11 @@ class Terminal:
         if self.status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-            self._reap(5)
+            self.reap(5)
         os.close(self.master)
 
-    def _reap(self, seconds):
+    def reap(self, seconds):
+        """Its end, if it comes within exactly so long."""
         deadline = time.monotonic() + seconds
         while self.status is None and time.monotonic() < deadline:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -186,6 +197,7 @@ class Terminal:
     def expect(self, pattern, seconds=10):
         """Wait until pattern is shown after the last match; returns the match."""
         pattern = re.compile(pattern.encode() if isinstance(pattern, str) else pattern, re.S)
+        seconds *= PATIENCE
         deadline = time.monotonic() + seconds
         while True:
             match = pattern.search(self.shown, self.mark)
@@ -203,11 +215,9 @@ class Terminal:
 
     def end(self, seconds=10):
         """Wait for the program's own end; its exit status."""
-        deadline = time.monotonic() + seconds
-        while self.status is None and time.monotonic() < deadline:
-            self._reap(0.1)
+        self.reap(seconds * PATIENCE)
         if self.status is None:
-            raise Failure(f"the terminal did not end within {seconds} s; shown: {short(self.shown[-400:])}")
+            raise Failure(f"the terminal did not end within {seconds * PATIENCE} s; shown: {short(self.shown[-400:])}")
         while self.read(0.05):
             pass
         return os.waitstatus_to_exitcode(self.status)
@@ -224,7 +234,7 @@ def login(user, *arguments, rows=24, columns=80):
     return terminal
 
 
-def itm(*arguments, status=0, timeout=30, binary=False):
+def itm(*arguments, status=0, timeout=60, binary=False):
     """Output of an `itm` command that must end with status (None: any)."""
     done = run(["itm", *arguments], timeout=timeout)
     if status is not None and done.returncode != status:
@@ -248,41 +258,76 @@ def listed(text):
     return value
 
 
-def sessions(user=None):
-    found = listed(itm("sessions", "--json"))
-    return [s for s in found if user is None or s["user"] == user]
+def this_moment():
+    """As times are listed: they compare as text."""
+    now = time.time_ns() // 1_000_000
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1000)) + f".{now % 1000:03}Z"
 
 
-def session_ids(user=None):
-    return [s["session"] for s in sessions(user)]
+def sessions(user=None, since=""):
+    """Those listed, of this user and begun since this moment; newest first."""
+    found = listed(itm("sessions", "--json", "--limit", "10000"))
+    return [s for s in found if user in (None, s["user"]) and s["start"] >= since]
+
+
+def session_ids(user=None, since=""):
+    return [s["session"] for s in sessions(user, since)]
 
 
 class NewSessions:
-    """The sessions of a user that appear inside a with block or after it."""
+    """The sessions of a user that begin inside a with block or after it."""
 
     def __init__(self, user):
         self.user = user
 
     def __enter__(self):
-        """Sessions of the test before may still be on their way: wait for quiet."""
-        self.before, since = set(session_ids(self.user)), time.monotonic()
-        while time.monotonic() < since + 1.2:
-            time.sleep(0.2)
-            now = set(session_ids(self.user))
-            if now != self.before:
-                self.before, since = now, time.monotonic()
+        self.since = this_moment()
         return self
 
     def __exit__(self, *_):
         pass
 
-    def wait(self, count=1, seconds=15, ended=True):
+    def now(self):
+        return sessions(self.user, self.since)
+
+    def wait(self, count=1, seconds=30, ended=True):
         def probe():
-            found = [s for s in sessions(self.user) if s["session"] not in self.before]
+            found = self.now()
             if len(found) < count or (ended and not all(s.get("ended") for s in found)):
                 raise Failure(f"{len(found)} new, {sum(bool(s.get('ended')) for s in found)} ended")
             return found
-        return wait_for(f"{count} new sessions of {self.user}", seconds, probe, 0.1)
+        return wait_for(f"{count} new sessions of {self.user}", seconds, probe)
+
+
+def on_disk(word, *folders):
+    """A file of the record that holds these bytes; frames lie uncompressed until they are sealed."""
+    for folder in folders or (SPOOL, STORE, INDEX):
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError), open(os.path.join(parent, name), "rb") as f:
+                    if word in f.read():
+                        return os.path.join(parent, name)
+    return None
+
+
+def durable(word):
+    """What was just shown is in the spool: nothing that happens to the daemons from now on may lose it."""
+    wait_for(f"{word} in the spool", 10, lambda: on_disk(word.encode(), SPOOL))
+
+
+def copy_still(folder, into):
+    """A copy as a power cut would leave it: nobody writes meanwhile."""
+    writers = [pid for name in ("itm-ingestd", "itm-indexd", "itm-sealer") for pid in pids(name)]
+    shutil.rmtree(into, ignore_errors=True)
+    for pid in writers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        run(["cp", "-a", folder, into])
+    finally:
+        for pid in writers:
+            os.kill(pid, signal.SIGCONT)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{into}/lock")
 
 
 def transcript(session):
@@ -301,7 +346,7 @@ VERDICTS = {0: "OK", 10: "UNANCHORED", 11: "OPEN-TAIL", 12: "GAP", 13: "REDACTED
 
 def verify(what):
     """Verdict's exit code and the words."""
-    done = run(["itm", "verify", what], timeout=60)
+    done = run(["itm", "verify", what], timeout=120)
     if done.returncode not in VERDICTS:
         raise Failure(f"itm verify {what}: exit {done.returncode}: {short(done.stderr.decode(errors='replace'))}")
     return done.returncode, (done.stdout + done.stderr).decode(errors="replace")

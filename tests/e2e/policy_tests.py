@@ -7,7 +7,8 @@ import time
 
 from lab import (DAEMONS, SSH, Failure, NewSessions, Terminal, check, equal, itm, listed, login, pids, run, ssh, wait_for)
 
-BOUND_S = 2.0  # what a login may wait for a silent agent
+BOUND_S = 2.0    # what a login may wait for a silent agent
+HARNESS_S = 1.0  # what the test may add to it
 
 
 def plain_login_time():
@@ -23,7 +24,7 @@ def attempt(user):
     """Log in on a terminal: seconds until a prompt or the end, what was shown, whether let in."""
     begun = time.monotonic()
     with Terminal(SSH + ["-tt", "-l", user, "lab"]) as terminal:
-        while time.monotonic() - begun < 15:
+        while time.monotonic() - begun < 60:
             terminal.read(0.05)
             if re.search(rb"@lab:~\$ ", terminal.shown):
                 took = time.monotonic() - begun
@@ -36,19 +37,26 @@ def attempt(user):
                 while terminal.read(0.05):
                     pass
                 return time.monotonic() - begun, terminal.shown.decode(errors="replace"), False
-    raise Failure(f"{user}: neither in nor out within 15 s; shown: {terminal.shown[-300:]!r}")
+    raise Failure(f"{user}: neither in nor out within 60 s; shown: {terminal.shown[-300:]!r}")
+
+
+def attempt_in_time(state, user):
+    """What was shown, whether let in: within the bound, or at a second try if the machine was busy at the first."""
+    for _ in range(2):
+        usual = plain_login_time()
+        took, shown, inside = attempt(user)
+        if took - usual <= BOUND_S + HARNESS_S:
+            return shown, inside
+    raise Failure(f"agent {state}: {user}'s login took {took:.1f} s, usual is {usual:.1f}")
 
 
 def outcomes(state):
-    usual = plain_login_time()
-    took, shown, inside = attempt("alice")
+    shown, inside = attempt_in_time(state, "alice")
     check(inside, f"agent {state}: best-effort alice was kept out: {shown!r}")
-    check(took - usual <= BOUND_S + 0.7, f"agent {state}: alice's login took {took:.1f} s, usual is {usual:.1f}")
     check(re.search(r"not (being )?recorded|without recording|unrecorded|recorder|recording", shown, re.I),
           f"agent {state}: no plain sentence for alice: {shown!r}")
-    took, shown, inside = attempt("carol")
+    _, inside = attempt_in_time(state, "carol")
     check(not inside, f"agent {state}: strict carol got in")
-    check(took - usual <= BOUND_S + 0.7, f"agent {state}: carol's refusal took {took:.1f} s, usual is {usual:.1f}")
     done = ssh("carol", "echo ran''it")
     check(b"ranit" not in done.stdout, f"agent {state}: strict carol ran a command")
     equal(ssh("dave", "echo in").stdout, b"in\n", "dave, out of scope")
@@ -130,7 +138,7 @@ def test_a_changed_configuration_is_taken_over():
     with open(path, "w") as f:
         f.write("record = dave\n")
     try:
-        DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+        DAEMONS.reload()
         wait_for("dave in scope", 5, lambda: b"itm-shell" in run(["getent", "passwd", "dave"]).stdout)
         with NewSessions("dave") as new, login("dave") as terminal:
             terminal.command("echo da''ve", "dave")
@@ -139,7 +147,7 @@ def test_a_changed_configuration_is_taken_over():
         new.wait()
     finally:
         os.remove(path)
-        DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+        DAEMONS.reload()
     wait_for("dave out of scope", 5, lambda: b"itm-shell" not in run(["getent", "passwd", "dave"]).stdout)
 
 
@@ -150,7 +158,6 @@ def test_the_notice_is_shown_on_a_terminal_and_nowhere_else():
     def shown():
         with login("alice") as terminal:
             terminal.command("bash -lc 'echo in''side'; script -qec 'bash -lc id' /dev/null; echo de''eper", "deeper.*lab:~")
-            time.sleep(0.3)
             terminal.type("exit\r")
             terminal.end()
             return terminal.shown
@@ -158,10 +165,7 @@ def test_the_notice_is_shown_on_a_terminal_and_nowhere_else():
         for words in ("All of this is watched.", ""):
             with open(path, "w") as f:
                 f.write(f"notice = {words}\n")
-            mark = len(DAEMONS.log("itm-agentd"))
-            DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
-            wait_for("the settings", 5, lambda: len(DAEMONS.log("itm-agentd")) > mark)
-            time.sleep(0.5)
+            DAEMONS.reload()
             done = ssh("alice", "echo out; echo err >&2")
             equal((done.stdout, done.stderr), (b"out\n", b"err\n"), "a command")
             equal(ssh("alice", "-s", "sftp", input=b"").stdout, b"", "a subsystem")
@@ -171,7 +175,7 @@ def test_the_notice_is_shown_on_a_terminal_and_nowhere_else():
             check(not words or text.startswith(words.encode() + b"\r\n"), f"not first: {text[:100]!r}")
     finally:
         os.remove(path)
-        DAEMONS.running["itm-agentd"].send_signal(signal.SIGHUP)
+        DAEMONS.reload()
 
 
 def test_only_root_announces_logins():

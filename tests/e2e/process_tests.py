@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from lab import DAEMONS, Failure, check, equal, itm, listed, login, pids, run, session_ids, ssh, wait_for
+from lab import DAEMONS, Failure, check, equal, itm, listed, login, pids, run, session_ids, ssh, this_moment, wait_for
 
 SCRIPT = "/tmp/testme.sh"
 
@@ -16,14 +16,15 @@ def write_script(text):
     os.chmod(SCRIPT, 0o755)
 
 
-def tree(session, word, seconds=20, last=None):
-    """The session's processes, once one has word in its arguments (and its last argument is last)."""
+def tree(session, *words, last=None):
+    """The session's processes, once each word is in the arguments of one (and one's last argument is last)."""
     def probe():
         found = listed(itm("tree", session, "--json", status=None))
-        if not any(word in " ".join(p["argv"]) and last in (None, *p["argv"][-1:]) for p in found):
-            raise Failure(f"{len(found)} processes, none with {word}")
+        for word in words:
+            if not any(word in " ".join(p["argv"]) and p["exe"] and last in (None, *p["argv"][-1:]) for p in found):
+                raise Failure(f"{len(found)} processes, none with {word}")
         return found
-    return wait_for(f"{word} in the tree", seconds, probe, 0.3)
+    return wait_for(f"{words} in the tree", 20, probe, 0.2)
 
 
 def ancestors(process, found):
@@ -35,8 +36,19 @@ def ancestors(process, found):
     return row
 
 
-def begun_since(before):
-    return wait_for("the session", 15, lambda: next((s for s in session_ids("alice") if s not in before), None))
+def begun_since(moment):
+    return wait_for("the session", 15, lambda: session_ids("alice", moment))[0]
+
+
+def seen_running(terminal, session, word):
+    """Programs are run until the tree has one: a new monitor is not there at once.  Its full argument."""
+    for number in range(60):
+        terminal.command(f"/bin/true {word}x{number}; echo do''ne{number}", f"done{number}")
+        time.sleep(0.5)
+        for p in listed(itm("tree", session, "--json", status=None)):
+            if p["exe"] and p["argv"][-1:] and p["argv"][-1].startswith(word):
+                return p["argv"][-1]
+    raise Failure(f"none of {number + 1} programs is in the tree")
 
 
 def one(found, word):
@@ -44,16 +56,15 @@ def one(found, word):
 
 
 def test_what_a_script_runs_is_seen():
-    before = session_ids("alice")
+    before = this_moment()
     word = f"w{random.randrange(10 ** 8)}"
     write_script(f"#!/bin/sh\n/bin/true {word} >/dev/null\nexec </dev/null >/dev/null 2>&1\n"
                  f"setsid nohup sh -c 'sleep 0.2; /bin/echo {word}-late' &\n(/bin/echo {word}-sub | cat)\nwait\n")
     with login("alice") as terminal:
         terminal.command(f"{SCRIPT}; echo do''ne", "done")
-        time.sleep(0.5)
-        check(word.encode() not in terminal.shown, "the terminal shows nothing of it")
         session = begun_since(before)
-        found = tree(session, f"{word}-late")
+        found = tree(session, word, f"{word}-sub", f"{word}-late")
+        check(word.encode() not in terminal.shown, "the terminal shows nothing of it")
         for what in (word, f"{word}-late", f"{word}-sub"):
             row = ancestors(one(found, what), found)
             check(any(p["script"] == SCRIPT for p in row), f"{what} stands below the script: {[p['exe'] for p in row]}")
@@ -65,7 +76,7 @@ def test_what_a_script_runs_is_seen():
 
 
 def test_a_process_below_sudo_belongs_to_the_login():
-    before = session_ids("alice")
+    before = this_moment()
     word = f"s{random.randrange(10 ** 8)}"
     with open("/etc/sudoers.d/process-test", "w") as f:
         f.write("alice ALL=(ALL) NOPASSWD: ALL\n")
@@ -86,11 +97,11 @@ def test_a_process_below_sudo_belongs_to_the_login():
 
 
 def test_a_thread_that_runs_a_program_keeps_the_session():
-    before = session_ids("alice")
+    before = this_moment()
     word = f"t{random.randrange(10 ** 8)}"
     code = f"import os, threading; threading.Thread(target=lambda: os.execv(\"/bin/echo\", [\"echo\", \"{word}-ran\"])).start()"
     ssh("alice", f"python3 -c '{code}'")
-    found = tree(begun_since(before), word, last=f"{word}-ran")
+    found = tree(begun_since(before), f"{word}-ran", last=f"{word}-ran")
     process = next(p for p in found if p["exe"] == os.path.realpath("/bin/echo"))
     equal(process["argv"], ["echo", f"{word}-ran"], "what the thread ran")
 
@@ -115,7 +126,7 @@ def test_the_monitor_says_how_it_is():
 
 
 def test_long_and_hostile_arguments_are_whole():
-    before = session_ids("alice")
+    before = this_moment()
     word = f"l{random.randrange(10 ** 8)}"
     equal(ssh("alice", f"/bin/true {word} $(printf '\\033]0;x\\007') $(head -c 100000 /dev/zero | tr '\\0' y)").returncode, 0,
           "status")
@@ -127,7 +138,7 @@ def test_long_and_hostile_arguments_are_whole():
 
 
 def test_a_connection_is_told():
-    before = session_ids("alice")
+    before = this_moment()
     word = f"c{random.randrange(10 ** 8)}"
     ssh("alice", f"python3 -c 'import socket, sys; socket.socket().connect_ex((\"127.0.0.1\", 9))' {word}")
     session = begun_since(before)
@@ -165,7 +176,7 @@ def test_what_was_made_came_or_is_told():
 
 
 def test_a_session_older_than_the_monitor_is_tied_to_it():
-    before = session_ids("alice")
+    before = this_moment()
     word = f"o{random.randrange(10 ** 8)}"
     program = os.readlink(f"/proc/{wait_for('the monitor', 15, lambda: pids('itm-watchd'))[0]}/exe")
     # As at a host's start, when a login is first: no monitor, no map from before.
@@ -181,9 +192,7 @@ def test_a_session_older_than_the_monitor_is_tied_to_it():
             DAEMONS.stop("itm-agentd", signal.SIGKILL)
             DAEMONS.start("itm-agentd")
             wait_for("the monitor", 30, lambda: pids("itm-watchd"))
-            time.sleep(3)
-            terminal.command(f"/bin/true {word}; echo do''ne", "done")
-            tree(session, word)
+            seen_running(terminal, session, word)
             terminal.type("exit\rexit\r")
             terminal.end()
     finally:
@@ -192,7 +201,7 @@ def test_a_session_older_than_the_monitor_is_tied_to_it():
 
 
 def test_a_monitor_that_is_killed_comes_back_and_knows_the_sessions():
-    before = session_ids("alice")
+    before = this_moment()
     word = f"k{random.randrange(10 ** 8)}"
     with login("alice") as terminal:
         terminal.command("echo re''ady", "ready")
@@ -200,18 +209,19 @@ def test_a_monitor_that_is_killed_comes_back_and_knows_the_sessions():
         check(len(monitor) == 1, "the monitor runs")
         os.kill(monitor[0], 9)
         wait_for("the monitor's return", 15, lambda: pids("itm-watchd") not in ([], monitor))
-        time.sleep(2)
-        terminal.command(f"/bin/true {word}; echo do''ne", "done")
         session = begun_since(before)
-        found = tree(session, word)
+        ran = seen_running(terminal, session, word)
         # Its shell was there before the new monitor, which tells it with its session.
-        shell = ancestors(one(found, word), found)[1]
+        process = one(tree(session, ran), ran)
+        shell = (process["parent_pid"], process["parent_start_ns"])
 
         def seen():
-            return [a for a in activities() if a["event"] == "seen"]
-        all_seen = wait_for("what was there before", 15, seen)
-        row = [a for a in all_seen if (a["pid"], a["start_ns"]) == (shell["pid"], shell["start_ns"])]
-        equal([a.get("session") for a in row], [session], f"the shell among {len(all_seen)}")
+            told = [a for a in activities() if a["event"] == "seen"]
+            if not any((a["pid"], a["start_ns"]) == shell for a in told):
+                raise Failure(f"{len(told)} told, not the shell")
+            return told
+        all_seen = wait_for("what was there before", 15, seen, 0.5)
+        equal([a.get("session") for a in all_seen if (a["pid"], a["start_ns"]) == shell], [session], "the shell's session")
         check(any(a["exe"].endswith("sshd") for a in all_seen), "processes without a session too")
         terminal.type("exit\r")
         terminal.end()

@@ -96,7 +96,7 @@ def test_nobody_else_reads_what_was_typed():
             t.type(c)
             time.sleep(0.01)
         t.type("\x15")
-        time.sleep(1.5)
+        time.sleep(1)     # the recorder has handed all of it on
         equal(memory_with(word, DAEMONS), [], "memory of daemons while the session lives")
         for pid in lab.pids("itm-recorder"):
             with open(f"/proc/{pid}/limits") as f:

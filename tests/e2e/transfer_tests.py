@@ -2,11 +2,10 @@
 ran and not by the command's words; accounts recorded by metadata only."""
 import json
 import os
-import random
 import subprocess
 import time
 
-from lab import LAB, SSH, NewSessions, check, equal, itm, run, ssh, transcript, wait_for
+from lab import DAEMONS, LAB, SSH, NewSessions, check, equal, itm, run, ssh, transcript, wait_for
 from pipe_tests import digest, made_file
 
 SCP = ["scp", "-q", "-F", "/root/.ssh/config"]
@@ -146,7 +145,7 @@ def test_named_accounts_by_metadata_only():
     try:
         with open(path, "a") as f:
             f.write("\npipe_metadata = bob\n")
-        reload()
+        DAEMONS.reload()
         with NewSessions("bob") as new:
             done = ssh("bob", "cat; echo unse''en; echo err >&2; exit 3", input=b"in\n")
             equal((done.returncode, done.stdout, done.stderr), (3, b"in\nunseen\n", b"err\n"), "the command")
@@ -160,12 +159,4 @@ def test_named_accounts_by_metadata_only():
     finally:
         with open(path, "w") as f:
             f.write(before)
-        reload()
-
-
-def reload():
-    from lab import pids
-    import signal
-    for pid in pids("itm-brokerd"):
-        os.kill(pid, signal.SIGHUP)
-    time.sleep(0.5)
+        DAEMONS.reload()

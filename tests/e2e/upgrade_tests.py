@@ -3,12 +3,10 @@ import contextlib
 import os
 import random
 import signal
-import time
 
-from lab import (DAEMONS, Failure, NewSessions, check, login, pids, run, session_ids, ssh, transcript, verify, wait_for)
+from lab import (DAEMONS, Failure, NewSessions, check, durable, login, pids, run, ssh, transcript, verify, wait_for)
 
 LIVE = 5
-DURABLE_S = 1.3
 
 
 def install_again():
@@ -48,7 +46,7 @@ def test_an_upgrade_loses_no_session():
         people = [stack.enter_context(login("alice")) for _ in range(LIVE)]
         for person in people:
             person.command(f"echo {word}-before", rf"[\r\n]{word}-before")
-        time.sleep(DURABLE_S)
+        durable(f"{word}-before")
         mine = [p for p in pids("itm-recorder") if p not in recorders]
         install_again()
         restart(True)
@@ -73,14 +71,14 @@ def test_an_upgrade_loses_no_session():
 
 def test_the_agent_says_goodbye_to_nobody():
     """A terminal is given back although the agent was restarted meanwhile."""
-    with login("alice") as terminal:
+    with NewSessions("alice") as new, login("alice") as terminal:
         tty = terminal.command("tty", r"(/dev/pts/\d+)").group(1).decode()
         restart(False)
         terminal.command("echo still", r"[\r\n]still")
         terminal.type("exit\r")
         terminal.end()
     wait_for("the inner terminal's end", 5, lambda: not os.path.exists(tty) or os.stat(tty).st_uid != 0)
-    wait_for("the session in the list", 15, lambda: session_ids("alice"))
+    new.wait()
 
 
 for _test in (test_an_upgrade_loses_no_session, test_the_agent_says_goodbye_to_nobody):

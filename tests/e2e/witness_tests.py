@@ -8,7 +8,7 @@ import re
 import shutil
 
 import lab
-from lab import (DAEMONS, INDEX, LAB, SPOOL, STORE, NewSessions, check, equal, itm, listed, login, run, transcript,
+from lab import (DAEMONS, INDEX, LAB, SPOOL, STORE, NewSessions, check, copy_still, equal, itm, listed, login, run, transcript,
                  verify, wait_for)
 
 KEYS = "/etc/itm/keys"
@@ -72,7 +72,7 @@ def test_a_witness_cosigns_what_goes_on_and_nothing_else():
     code, words = demanded(bundle, key, "--log-key", f"{KEYS}/log.public", "--identity", host_key())
     equal(code, 0, f"bundle: {words}")
     # What the log grows by is cosigned too; an old copy is not.
-    shutil.copytree(log, copy)
+    copy_still(log, copy)
     anchored(record("witness4712"))
     equal(witness("once", "--dir", home), (0, "cosigned"), "second look")
     equal(witness("once", "--dir", home, "--from", copy), (17, "went-back"), "an old copy")
