@@ -1,13 +1,11 @@
 """Redaction, deletion and legal hold on the server: the text is gone, the
 chain holds, and it is said who did it."""
-import contextlib
 import glob
 import json
 import os
-import sqlite3
 
-from lab import (DAEMONS, INDEX, LAB, STORE, NewSessions, cast, check, copy_still, equal, itm, listed, login, run, session_ids, transcript,
-                 verify, wait_for)
+from lab import (DAEMONS, INDEX, LAB, STORE, NewSessions, cast, check, copy_still, equal, itm, leaving, listed, login, run, session_ids,
+                 transcript, verify, wait_for)
 
 
 def record(word, user="alice"):
@@ -34,12 +32,6 @@ def files_with(word, *folders):
                     if word.encode() in f.read():
                         found.append(path)
     return found
-
-
-def leaving():
-    """Numbers of segment files that others took the place of."""
-    with contextlib.closing(sqlite3.connect(f"file:{STORE}/evidence.db?mode=ro", uri=True)) as db:
-        return [row[0] for row in db.execute("SELECT number FROM leaving")]
 
 
 def refused(arguments, status, words):

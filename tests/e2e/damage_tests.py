@@ -4,7 +4,7 @@ import random
 import re
 import signal
 
-from lab import LAB, SPOOL, STORE, NewSessions, check, copy_still, login, pids, verify, wait_for
+from lab import LAB, SPOOL, STORE, NewSessions, check, copy_still, leaving, login, pids, verify, wait_for
 
 FLIPS = 100  # in each of spool and store
 
@@ -24,6 +24,7 @@ def record_something():
         terminal.end()
     session = new.wait()[0]["session"]
     wait_for("a sealed session", 15, lambda: verify(session)[0] in (0, 10), 0.3)
+    wait_for("old segments leave the store", 20, lambda: not leaving(), 0.3)
 
 
 def flips_found(original):

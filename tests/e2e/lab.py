@@ -9,6 +9,7 @@ import re
 import select
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import termios
@@ -313,6 +314,12 @@ def on_disk(word, *folders):
 def durable(word):
     """What was just shown is in the spool: nothing that happens to the daemons from now on may lose it."""
     wait_for(f"{word} in the spool", 10, lambda: on_disk(word.encode(), SPOOL))
+
+
+def leaving():
+    """Numbers of the store's segment files that others took the place of: they are no evidence any more."""
+    with contextlib.closing(sqlite3.connect(f"file:{STORE}/evidence.db?mode=ro", uri=True)) as db:
+        return [row[0] for row in db.execute("SELECT number FROM leaving")]
 
 
 def copy_still(folder, into):
