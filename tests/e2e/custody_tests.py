@@ -1,5 +1,6 @@
 """Redaction, deletion and legal hold on the server: the text is gone, the
 chain holds, and it is said who did it."""
+import contextlib
 import glob
 import json
 import os
