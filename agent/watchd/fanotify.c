@@ -135,9 +135,23 @@ static struct waiting *waiting_of(struct fanotify *f, uint32_t pid)
 	return w;
 }
 
+static void take_path(struct waiting *w, int fd)
+{
+	char link[64], path[PATH_BYTES];
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof path);
+	size_t len = n > 0 ? (size_t)n : 0;
+	/* An overlay's file is told twice: by its path within the layer, then by its whole one. */
+	if (len < w->path_len || memcmp(path + len - w->path_len, w->path, w->path_len) != 0)
+		return;
+	memcpy(w->path, path, len);
+	w->path_len = len;
+}
+
 static void take(struct fanotify *f, const struct fanotify_event_metadata *m, struct observer *l, struct eye_counts *counts)
 {
-	char link[64];
+	char start[2];
 	struct stat st;
 
 	if ((m->mask & FAN_Q_OVERFLOW) != 0) {
@@ -155,11 +169,10 @@ static void take(struct fanotify *f, const struct fanotify_event_metadata *m, st
 	}
 	if (w->pid == 0) {
 		*w = (struct waiting){ .pid = (uint32_t)m->pid, .boot_ns = clock_boot_ns() };
-		snprintf(link, sizeof link, "/proc/self/fd/%d", m->fd);
-		ssize_t n = readlink(link, w->path, sizeof w->path);
-		w->path_len = n > 0 ? (size_t)n : 0;
-		w->script = pread(m->fd, link, 2, 0) == 2 && memcmp(link, "#!", 2) == 0;
+		w->script = pread(m->fd, start, sizeof start, 0) == sizeof start && memcmp(start, "#!", sizeof start) == 0;
 	}
+	if (w->files <= 1)
+		take_path(w, m->fd);
 	if (w->files < FILES_MAX) {
 		w->device[w->files] = st.st_dev;
 		w->inode[w->files++] = st.st_ino;

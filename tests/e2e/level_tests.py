@@ -4,8 +4,8 @@ import json
 import os
 import random
 
-from lab import Failure, Skip, check, equal, itm, listed, login, pids, wait_for
-from process_tests import ancestors, begun_since, one, session_ids, tree
+from lab import Failure, Skip, check, equal, itm, listed, login, pids, this_moment, wait_for
+from process_tests import ancestors, begun_since, one, tree
 
 SETTING = "/etc/itm/agent.conf.d/level.conf"
 SCRIPT = "/tmp/level.sh"
@@ -55,7 +55,7 @@ def check_sandbox(pid):
 
 def hidden_program(level):
     """A script's silent program, and one it left behind, below the session's shell."""
-    before = session_ids("alice")
+    before = this_moment()
     word = f"v{random.randrange(10 ** 8)}"
     with open(SCRIPT, "w") as f:
         f.write("#!/bin/sh\nexec </dev/null >/dev/null 2>&1\n"
@@ -65,14 +65,14 @@ def hidden_program(level):
         terminal.command(f"{SCRIPT}; echo do''ne", "done", 30)
         check(word.encode() not in terminal.shown, "the terminal shows nothing of it")
         session = begun_since(before)
-        found = tree(session, f"{word}-ran", 30)
+        found = tree(session, f"{word}-ran")
         row = ancestors(one(found, f"{word}-ran"), found)
         check(any(SCRIPT in p["argv"] for p in row), f"it stands below the script: {[p['argv'] for p in row]}")
         equal(row[0]["exe"], os.path.realpath("/bin/sh"), "the file it ran")
         check(any("bash" in (p["exe"] or "") for p in row), "and below the shell")
         if level == "fanotify":
             check(any(p["script"] == SCRIPT for p in row), "the script is known as one")
-        tree(session, f"{word}-left", 30)
+        tree(session, f"{word}-left")
         check(f"{word}-ran" in itm("tree", session), "as text")
         terminal.type("exit\r")
         terminal.end()
