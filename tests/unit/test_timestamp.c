@@ -283,6 +283,11 @@ static void verifiers_see_a_log_that_was_not_stamped(void **state)
 	assert_int_equal(verify(&fork, false, a.ca, &r, flaw), VERDICT_TAMPERED);
 	assert_non_null(strstr(flaw, "forked"));
 	assert_int_equal(verify(&fork, false, NULL, &r, flaw), VERDICT_OPEN_TAIL);
+	/* No receipt of a session is made by a stamp that is not its log's. */
+	blocks(&p, 30, CHUNK_END);
+	place_stamp(&fork, &a, p.stamps);
+	assert_int_equal(verify(&p, true, NULL, &r, flaw), VERDICT_OK);
+	assert_int_equal(verify(&p, true, a.ca, &r, flaw), VERDICT_UNATTESTED);
 	place_close(&p);
 	place_close(&fork);
 	authority_close(&a);
