@@ -7,7 +7,9 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/startup.h"
-#include "format/act.h"
+#include "format/minisign.h"
+#include "format/request.h"
+#include "store/approvers.h"
 #include "store/evidence.h"
 #include "terminal/text.h"
 #include "view/say.h"
@@ -15,17 +17,18 @@
 
 static const char *const program = "itm acts";
 
-enum { JSON_MAX = 64 << 20 };
+enum { JSON_MAX = 64 << 20, WORDS_SIZE = 320 };
 
 struct acts_options {
 	struct places_options places;
-	const char *verb, *subject;
+	const char *verb, *subject, *approvers;
 	bool json;
 };
 
 static const struct options_entry entries[] = {
 	{ "verb", 0, "WORD", OPTIONS_TEXT, offsetof(struct acts_options, verb), 0, 0, "only acts of this kind, as export or open" },
 	{ "subject", 0, "ID", OPTIONS_TEXT, offsetof(struct acts_options, subject), 0, 0, "only acts on what begins so" },
+	{ "approvers", 0, "FILE", OPTIONS_TEXT, offsetof(struct acts_options, approvers), 0, 0, "who may approve (default: approvers of server.conf)" },
 	{ "json", 0, NULL, OPTIONS_FLAG, offsetof(struct acts_options, json), 0, 0, "one array of objects" },
 	PLACES_STORE(acts_options, places),
 	PLACES_CONFIG(acts_options, places),
@@ -42,6 +45,7 @@ static const struct options_command command = {
 
 struct listing {
 	const struct acts_options *options;
+	const char *approvers;           /* file; "" = none */
 	struct json *json;               /* NULL: text */
 	uint64_t broken;
 	struct buffer line;
@@ -54,8 +58,39 @@ static bool wanted(const struct acts_options *o, const struct act *a)
 	       (o->subject == NULL || strncmp(o->subject, a->subject, strlen(o->subject)) == 0);
 }
 
-static void show_json(struct json *j, uint64_t leaf, const struct act *a, const char *hash)
+/* Who approved it, by the signature in its text; "" = nobody had to.  good: it
+ * was somebody whom the file names, and for this act. */
+static void find_approver(const char *approvers, const struct act *a, char words[WORDS_SIZE], bool *good)
 {
+	uint8_t request[REQUEST_MAX], signature[MINISIGN_MAX];
+	size_t request_len, signature_len;
+	struct approvers_one who;
+	struct act asked;
+
+	words[0] = '\0';
+	*good = false;
+	int r = request_attached(a, REQUEST_LINE, request, sizeof(request), &request_len);
+	if (r == ITM_ENOENT)
+		return;
+	if (r != 0 || request_attached(a, REQUEST_SIGNATURE, signature, sizeof(signature), &signature_len) != 0 ||
+	    request_decode(request, request_len, &asked, NULL) != 0 || request_difference(&asked, a) != NULL)
+		snprintf(words, WORDS_SIZE, "NOT APPROVED: its approval is for another act, or damaged");
+	else if (approvers[0] == '\0' ||
+		 approvers_find(approvers, request, request_len, (const char *)signature, signature_len, &who) != 0)
+		snprintf(words, WORDS_SIZE, "approved by a key that %.200s does not name", approvers[0] != '\0' ? approvers : "server.conf");
+	else {
+		snprintf(words, WORDS_SIZE, "approved by %s, key %s", who.name, who.key);
+		*good = true;
+	}
+}
+
+static void show_json(const struct listing *l, uint64_t leaf, const struct act *a, const char *hash)
+{
+	char approval[WORDS_SIZE];
+	struct json *j = l->json;
+	bool good;
+
+	find_approver(l->approvers, a, approval, &good);
 	char time[WHEN_TEXT_SIZE];
 
 	when_format_wall(a->wall_ns, time);
@@ -79,6 +114,10 @@ static void show_json(struct json *j, uint64_t leaf, const struct act *a, const 
 	json_text(j, a->reason);
 	json_key(j, "detail");
 	json_text(j, a->detail);
+	json_key(j, "approval");
+	json_text(j, approval[0] != '\0' ? approval : NULL);
+	json_key(j, "approved");
+	json_bool(j, good);
 	json_key(j, "sha256");
 	json_text(j, hash);
 	json_object_end(j);
@@ -91,8 +130,9 @@ static void put_escaped(struct buffer *b, const char *text)
 
 static void show_text(struct listing *l, uint64_t leaf, const struct act *a)
 {
-	char time[WHEN_TEXT_SIZE];
+	char time[WHEN_TEXT_SIZE], approval[WORDS_SIZE];
 	const char *at = a->detail;
+	bool good;
 
 	when_format_wall(a->wall_ns, time);
 	buffer_printf(&l->line, "%s  leaf %llu  uid %u", time, (unsigned long long)leaf, (unsigned)a->uid);
@@ -105,9 +145,17 @@ static void show_text(struct listing *l, uint64_t leaf, const struct act *a)
 	while (*at != '\0') {
 		size_t len = strcspn(at, "\n");
 
-		buffer_put_text(&l->line, "\n    ");
-		text_escape(&l->line, at, len);
+		/* The proof is for programs; what it is worth is said below. */
+		if (strncmp(at, REQUEST_LINE, strlen(REQUEST_LINE)) != 0 && strncmp(at, REQUEST_SIGNATURE, strlen(REQUEST_SIGNATURE)) != 0) {
+			buffer_put_text(&l->line, "\n    ");
+			text_escape(&l->line, at, len);
+		}
 		at += len + (at[len] == '\n');
+	}
+	find_approver(l->approvers, a, approval, &good);
+	if (approval[0] != '\0') {
+		buffer_put_text(&l->line, "\n    ");
+		put_escaped(&l->line, approval);
 	}
 	startup_print_line(&l->line);
 }
@@ -129,15 +177,16 @@ static int each_act(void *context, const struct evidence_act *a)
 	if (!wanted(l->options, &act))
 		return 0;
 	if (l->json != NULL)
-		show_json(l->json, a->leaf, &act, hash);
+		show_json(l, a->leaf, &act, hash);
 	else
 		show_text(l, a->leaf, &act);
 	return 0;
 }
 
-static int list(const struct acts_options *options, const char *store)
+static int list(const struct acts_options *options, const struct settings_server *server)
 {
-	struct listing l = { .options = options };
+	struct listing l = { .options = options, .approvers = options->approvers != NULL ? options->approvers : server->approvers };
+	const char *store = server->store;
 	struct buffer text;
 	struct json j;
 	int r = 0;
@@ -173,7 +222,7 @@ static int run(int argc, char **argv)
 
 	if (startup_parse(&command, &argc, argv, &options, &options.places, &places, &status) != 0)
 		return status;
-	return say_finish(program, list(&options, places.server.store));
+	return say_finish(program, list(&options, &places.server));
 }
 
 const struct command acts_command = { "acts", &command, run };

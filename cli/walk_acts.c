@@ -7,11 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "format/act.h"
-#include "format/meta.h"
 #include "format/request.h"
 
 enum { ACTS_MAX = 1 << 20, ACTS_FIRST = 64 };
@@ -33,7 +31,6 @@ struct walk_acts {
 	bool full;
 	/* The act being read, and what was asked. */
 	struct act act, asked;
-	char line[REQUEST_MAX / 3 * 4 + 8];
 	uint8_t request[REQUEST_MAX];
 };
 
@@ -86,12 +83,11 @@ static const char *take_approval(struct walk_acts *a)
 {
 	uint8_t (*grown)[HASH_SIZE];
 	size_t len;
-	int n = meta_get(a->act.detail, strlen(a->act.detail), "approval-request", 0, a->line, sizeof(a->line));
+	int r = request_attached(&a->act, REQUEST_LINE, a->request, sizeof(a->request), &len);
 
-	if (n == ITM_ENOENT)
+	if (r == ITM_ENOENT)
 		return NULL;
-	if (n < 0 || base64_decode(a->line, (size_t)n, a->request, sizeof(a->request), &len) != 0 ||
-	    request_decode(a->request, len, &a->asked, NULL) != 0 || request_difference(&a->asked, &a->act) != NULL)
+	if (r != 0 || request_decode(a->request, len, &a->asked, NULL) != 0 || request_difference(&a->asked, &a->act) != NULL)
 		return "an act in the log has an approval that is not for it";
 	grown = a->approval_count < ACTS_MAX ? realloc(a->approvals, (a->approval_count + 1) * sizeof(*grown)) : NULL;
 	if (grown == NULL) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/base64.h"
+
 #define REQUEST_MAGIC "ITM request 1\n"
 enum { REQUEST_MAGIC_SIZE = sizeof REQUEST_MAGIC - 1 };
 static const char request_own[] = "approval-";
@@ -69,6 +71,15 @@ const char *request_difference(const struct act *asked, const struct act *act)
 	if (asked->wall_ns - act->wall_ns > (int64_t)REQUEST_DAY_S * 1000000000)
 		return "it is good for longer than a day";
 	return NULL;
+}
+
+int request_attached(const struct act *act, const char *line, uint8_t *out, size_t size, size_t *len)
+{
+	size_t skip = strlen(line);
+	for (const char *at = act->detail; *at != '\0'; at += strcspn(at, "\n") + 1)
+		if (strncmp(at, line, skip) == 0)
+			return base64_decode(at + skip, strcspn(at + skip, "\n"), out, size, len);
+	return ITM_ENOENT;
 }
 
 /* Under sudo everybody is root: then the account that logged in tells. */

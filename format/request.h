@@ -23,6 +23,11 @@ int request_decode(const void *data, size_t len, struct act *out, struct fault *
 /* Why the request does not cover the act, which is done at act->wall_ns; NULL =
  * it does. */
 const char *request_difference(const struct act *asked, const struct act *act);
+/* What a detail line of the act holds in base64: REQUEST_LINE, REQUEST_SIGNATURE.
+ * 0; ITM_ENOENT there is no such line; ITM_EFORMAT, ITM_ELIMIT. */
+#define REQUEST_LINE "approval-request="
+#define REQUEST_SIGNATURE "approval-signature="
+int request_attached(const struct act *act, const char *line, uint8_t *out, size_t size, size_t *len);
 /* Did he ask who has this account, or logged in as this? */
 bool request_is_by(const struct act *asked, uint32_t uid, uint32_t login);
 

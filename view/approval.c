@@ -155,7 +155,7 @@ static int attach_bytes(struct act *asked, const char *key, const struct buffer 
 	struct buffer line;
 
 	buffer_init(&line, 2 * REQUEST_MAX);
-	int e = buffer_printf(&line, "%s=", key);
+	int e = buffer_put_text(&line, key);
 	e = e ? e : base64_put(&line, bytes->data, bytes->len);
 	if (e == 0)
 		e = buffer_text(&line) != NULL ? act_detail(asked, buffer_text(&line)) : ITM_ENOMEM;
@@ -173,8 +173,8 @@ int approval_attach(const char *program, const struct settings_server *settings,
 	int status = read_covering(program, path, asked, &request);
 	if (status == 0)
 		status = read_signature(program, path, &signature);
-	if (status == 0 && (attach_bytes(asked, "approval-request", &request) != 0 ||
-			    attach_bytes(asked, "approval-signature", &signature) != 0)) {
+	if (status == 0 && (attach_bytes(asked, REQUEST_LINE, &request) != 0 ||
+			    attach_bytes(asked, REQUEST_SIGNATURE, &signature) != 0)) {
 		say_error(program, "%s: too long", path);
 		status = EX_DATAERR;
 	}

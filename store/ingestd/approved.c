@@ -6,25 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
-#include "format/meta.h"
 #include "format/minisign.h"
 #include "format/request.h"
 #include "store/approvers.h"
-
-enum { APPROVED_LINE_MAX = REQUEST_MAX / 3 * 4 + 8 };
-
-/* Bytes of a detail line in base64.  ITM_ENOENT: there is none. */
-static int approved_bytes(const struct act *act, const char *key, uint8_t *out, size_t size, size_t *len)
-{
-	char *line = malloc(APPROVED_LINE_MAX);
-	if (line == NULL)
-		return ITM_ENOMEM;
-	int n = meta_get(act->detail, strlen(act->detail), key, 0, line, APPROVED_LINE_MAX);
-	int rc = n < 0 ? n : base64_decode(line, (size_t)n, out, size, len);
-	free(line);
-	return rc;
-}
 
 static bool is_account(uint32_t uid, const char *name)
 {
@@ -85,16 +69,16 @@ int approved_check(struct evidence *e, const struct settings_server *settings, c
 	approval[0] = '\0';
 	if (p == NULL)
 		return ITM_ENOMEM;
-	int rc = approved_bytes(act, "approval-request", p->request, sizeof p->request, &p->request_len);
+	int rc = request_attached(act, REQUEST_LINE, p->request, sizeof p->request, &p->request_len);
 	bool given = rc != ITM_ENOENT;
 	if (rc == 0)
-		rc = approved_bytes(act, "approval-signature", p->signature, sizeof p->signature, &p->signature_len);
+		rc = request_attached(act, REQUEST_SIGNATURE, p->signature, sizeof p->signature, &p->signature_len);
 	*why = "server.conf wants a second person for this: 'itm approve' signs the request, --approval brings it";
 	if (!given)
 		rc = settings_lists(settings->approval, act->verb) ? ITM_EPERM : 0;
 	else if (rc == 0)
 		rc = approved_given(e, settings, act, p, approval, why);
-	else if (rc != ITM_ENOMEM) {
+	else {
 		*why = "the approval is damaged";
 		rc = ITM_EPERM;
 	}

@@ -174,7 +174,9 @@ def test_a_redaction_needs_a_second_person_where_policy_says_so():
         code, words = verify(session)
         check(code == 13 and "approved by boss" in words, f"{code}: {words}")
         acts = json.loads(itm("acts", "--json", "--subject", session))
-        check(any("approval-signature=" in a["detail"] for a in acts), f"not in the act: {acts}")
+        check([a["approved"] for a in acts if "approval-signature=" in a["detail"]] == [True], f"not in the act: {acts}")
+        check("approved by boss, key" in itm("acts", "--subject", session), "who approved is not told")
+        check("does not name" in itm("acts", "--subject", session, "--approvers", "/dev/null"), "approvers of nobody")
 
 
 def test_a_section_dropped_without_a_record_is_tampering():
