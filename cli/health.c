@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
@@ -10,8 +11,31 @@
 #include "base/error.h"
 #include "cli/agentask.h"
 #include "cli/inspect.h"
+#include "local/space.h"
 
 enum { SPOOL_ENOUGH_MB = 256 };
+
+/* What the sealer says of its space; nothing when it says nothing. */
+static void health_space(const struct settings_agent *settings, struct checks *c)
+{
+	static const char *const acts[SPACE_POLICIES] = {
+		[SPACE_DEGRADE] = "floods of output are counted, not stored; strict accounts are refused once nothing fits",
+		[SPACE_BLOCK] = "new sessions are refused but those of break-glass accounts, and the output of running ones waits",
+		[SPACE_OPEN] = "strict accounts are refused once nothing fits, what others do is then counted, not stored",
+	};
+	char level[16], percent[8], capacity[24];
+	if (!agentask_fact(settings, "sealer/status", "spool_level", level, sizeof level) ||
+	    !agentask_fact(settings, "sealer/status", "spool_percent", percent, sizeof percent) ||
+	    !agentask_fact(settings, "sealer/status", "spool_capacity", capacity, sizeof capacity))
+		return;
+	uint64_t mb = strtoull(capacity, NULL, 10) >> 20;
+	if (strcmp(level, space_level_name(SPACE_ROOM)) == 0)
+		checks_add(c, CHECKS_OK, "space", "%s %% of %" PRIu64 " MB are taken", percent, mb);
+	else if (strcmp(level, space_level_name(SPACE_LOW)) == 0)
+		checks_add(c, CHECKS_NOTE, "space", "%s %% of %" PRIu64 " MB are taken; from 95 %% on %s", percent, mb, acts[settings->spool_full]);
+	else
+		checks_add(c, CHECKS_WRONG, "space", "%s %% of %" PRIu64 " MB are taken: %s", percent, mb, acts[settings->spool_full]);
+}
 
 void health_spool(const struct machine *m, const struct settings_agent *settings, struct checks *c)
 {
@@ -28,6 +52,7 @@ void health_spool(const struct machine *m, const struct settings_agent *settings
 	else
 		checks_add(c, free_mb < SPOOL_ENOUGH_MB ? CHECKS_WRONG : CHECKS_OK, "spool", "%s: %" PRIu64 " MB free%s", settings->spool,
 			   free_mb, free_mb < SPOOL_ENOUGH_MB ? ", too few" : "");
+	health_space(settings, c);
 }
 
 void health_clock(struct checks *c)

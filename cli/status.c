@@ -198,6 +198,10 @@ static void check_trouble(struct daemon *d)
 
 	if (value != NULL && strcmp(value, "no") == 0)
 		set_state(d, TROUBLED, "not connected%s%.90s", last && last[0] ? ": " : "", last ? last : "");
+	value = fact(d, "spool_level");
+	if (value != NULL && (strcmp(value, "full") == 0 || strcmp(value, "none") == 0))
+		set_state(d, TROUBLED, "the spool is %.3s %% full, policy %.16s: let the server take it, or give it more room",
+			  fact(d, "spool_percent") ? fact(d, "spool_percent") : "?", fact(d, "spool_policy") ? fact(d, "spool_policy") : "?");
 	value = fact(d, "state");
 	if (value != NULL && strcmp(value, "failing") == 0)
 		set_state(d, TROUBLED, "failing%s%.90s", error && error[0] ? ": " : "", error ? error : "");
@@ -298,6 +302,7 @@ static const struct glance {
 	{ "broker", "unrecorded", "", " logins let in unrecorded", PLAIN },
 	{ "sealer", "sequence", "block ", "", PLAIN },
 	{ "sealer", "spool_bytes", "spool ", "", BYTES },
+	{ "sealer", "spool_percent", "", " % of its space", PLAIN },
 	{ "sealer", "lost_bytes", "lost ", "", BYTES },
 	{ "watcher", "processes", "processes: ", "", WORD },
 	{ "watcher", "refused", "", "", WORD },

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "format/meta.h"
+#include "local/message.h"
 
 enum { SEND_AGAIN_MS = 100 }; /* the socket is full: the sealer is slow or away */
 
@@ -27,8 +28,11 @@ void hoststream_init(struct hoststream *h, struct loop *loop, struct control *co
 static void ask(struct hoststream *h)
 {
 	char key[ID_TEXT_SIZE];
+	uint8_t blob[ID_SIZE + 1];
 	id_format(&h->id, key);
-	control_pair(h->control, "sealer", key, h->id.bytes, ID_SIZE);
+	memcpy(blob, h->id.bytes, ID_SIZE);
+	blob[ID_SIZE] = MESSAGE_STREAM_VITAL;
+	control_pair(h->control, "sealer", key, blob, ID_SIZE + (h->vital ? 1 : 0));
 }
 
 static bool is_open(const struct hoststream *h)
@@ -56,6 +60,8 @@ int hoststream_begin(struct hoststream *h, const struct buffer *meta)
 {
 	struct id id = id_random();
 	uint64_t lost_bytes = is_open(h) ? unsaved(h) : 0;
+	enum space_level level = h->recording.outbox.level;
+	enum space_policy policy = h->recording.outbox.policy;
 	forget(h);
 	if (h->control->alone)
 		return 0; /* nobody could give us to a sealer */
@@ -64,6 +70,8 @@ int hoststream_begin(struct hoststream *h, const struct buffer *meta)
 		return r;
 	h->id = id;
 	h->generation++;
+	h->recording.outbox.level = level; /* until the sealer says otherwise */
+	h->recording.outbox.policy = policy;
 	recording_bytes(&h->recording, clock_boot_ns(), RECORD_ENV, meta->data, meta->len);
 	h->recording.lost_bytes = lost_bytes;
 	ask(h);

@@ -25,6 +25,7 @@ struct hoststream {
 	struct loop *loop;
 	struct control *control;
 	struct recording recording;
+	bool vital;                      /* sealed although there is hardly room: few and short notes alone */
 	struct id id;                    /* zero = closed, or run without a supervisor */
 	unsigned generation;             /* counts the streams of this daemon */
 	int sock;                        /* to the sealer, owned; -1 = not there yet */

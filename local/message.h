@@ -57,12 +57,17 @@ enum message_type {
 	/* sealer -> recorder */
 	MESSAGE_ACK = 21,        /* u64: frames up to this number are durable */
 	MESSAGE_RESUME_FROM = 22,/* u64: sealer restarted; send frames after this number again */
+	MESSAGE_SPACE = 23,      /* u64 enum space_level, u64 enum space_policy (space.h): at each change */
 	/* supervisor <-> its children, see supervisor.h: 30..49 */
 	/* sealer <-> forwarder */
 	MESSAGE_DURABLE = 50,    /* sealer: u64 segment, u64 bytes of it that are durable */
 	MESSAGE_LOG = 52,        /* sealer: u64 leaves of the server's log last seen; u64 1 = ask the server anew from there */
 	MESSAGE_RECEIPTS = 51,   /* forwarder: u16 unit type (RECEIPT or COUNTERSIGN), then its payload */
 };
+
+/* What may stand after a stream's id when the sealer is given it: its frames
+ * are taken although only the spool's reserve is left. */
+enum { MESSAGE_STREAM_VITAL = 1 };
 
 struct message_login {
 	pid_t pid;               /* of the PAM application (sshd, login, su), from the sender; broker compares with the peer */
@@ -119,7 +124,7 @@ int message_encode_words(struct buffer *b, enum message_type type, uint32_t numb
 int message_decode_words(const void *data, size_t len, enum message_type type, uint32_t *number,
 			 char *text, size_t text_size, struct fault *fault);
 /* Everything that carries up to two numbers: KNOCK TRY RESIZED EXITED DRAINED
- * HANGUP SUSPEND RESUME ASK_PROGRAM ACK RESUME_FROM DURABLE LOG. */
+ * HANGUP SUSPEND RESUME ASK_PROGRAM ACK RESUME_FROM SPACE DURABLE LOG. */
 int message_encode_numbers(struct buffer *b, enum message_type type, uint64_t a, uint64_t c);
 int message_decode_numbers(const void *data, size_t len, enum message_type type, uint64_t *a, uint64_t *c,
 			   struct fault *fault);

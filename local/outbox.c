@@ -114,11 +114,19 @@ static bool settle(struct outbox *o, uint64_t number)
 static bool answer(struct outbox *o, const uint8_t *data, size_t len)
 {
 	enum message_type type;
-	uint64_t number;
+	uint64_t number, policy;
 
-	if (message_type_of(data, len, &type) != 0 || (type != MESSAGE_ACK && type != MESSAGE_RESUME_FROM) ||
-	    message_decode_numbers(data, len, type, &number, NULL, NULL) != 0)
+	if (message_type_of(data, len, &type) != 0 ||
+	    (type != MESSAGE_ACK && type != MESSAGE_RESUME_FROM && type != MESSAGE_SPACE) ||
+	    message_decode_numbers(data, len, type, &number, &policy, NULL) != 0)
 		return false;
+	if (type == MESSAGE_SPACE) {
+		if (number < SPACE_LEVELS && policy < SPACE_POLICIES) {
+			o->level = (enum space_level)number;
+			o->policy = (enum space_policy)policy;
+		}
+		return false;
+	}
 	bool moved = settle(o, number);
 	if (type == MESSAGE_RESUME_FROM) {
 		o->unsent = o->first;

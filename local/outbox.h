@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "format/frame.h"
+#include "local/space.h"
 
 enum { OUTBOX_BOUND = 1024 * 1024 }; /* bytes of unacknowledged frames, plus one frame */
 
@@ -21,6 +22,8 @@ struct outbox {
 	uint32_t restarts;           /* of the sealer, that it told of */
 	size_t dropped;              /* bytes kept when it was lost */
 	bool lost;                   /* the sealer's side is gone for good */
+	enum space_level level;      /* how full the spool is, and what the host does then: the */
+	enum space_policy policy;    /* sealer's last word */
 };
 
 void outbox_init(struct outbox *o, int sock);

@@ -80,12 +80,46 @@ static void close_gap(struct recording *r, uint64_t now_ns)
 		return;
 	put(r, now_ns, RECORD_GAP, r->lost_bytes, NULL);
 	r->lost_bytes = 0;
+	r->gap_ns = now_ns;
+}
+
+static enum space_act act(const struct recording *r)
+{
+	return space_act(r->outbox.level, r->outbox.policy, r->failure);
+}
+
+/* How much of len bytes of output may be kept. */
+static size_t thin(struct recording *r, uint64_t now_ns, size_t len)
+{
+	if (act(r) != SPACE_THIN) {
+		r->thin_ns = 0;
+		return len;
+	}
+	uint64_t ms = now_ns > r->thin_ns ? (now_ns - r->thin_ns) / NS_PER_MS : 0;
+	if (r->thin_ns == 0 || ms > 1000ull * RECORDING_THIN_BURST / RECORDING_THIN_RATE) {
+		r->thin_left = RECORDING_THIN_BURST;
+		r->thin_ns = now_ns;
+	} else if (ms > 0) {
+		r->thin_left += (size_t)(ms * RECORDING_THIN_RATE / 1000);
+		r->thin_ns += ms * NS_PER_MS;
+	}
+	if (r->thin_left > RECORDING_THIN_BURST)
+		r->thin_left = RECORDING_THIN_BURST;
+	size_t keep = len <= r->thin_left ? len : r->thin_left >= PIECE_MIN ? r->thin_left : 0;
+	r->thin_left -= keep;
+	return keep;
 }
 
 void recording_bytes(struct recording *r, uint64_t now_ns, enum record_kind kind, const void *data, size_t len)
 {
 	const uint8_t *at = data;
+	size_t whole = len;
 
+	if (kind == RECORD_OUT || kind == RECORD_ERR)
+		len = thin(r, now_ns, len);
+	size_t thinned = whole - len;
+	if (len > 0 && thinned + r->lost_bytes > 0 && !r->losing)
+		close_gap(r, now_ns); /* in its place */
 	while (len > 0 && !r->losing) {
 		if (!make_room(r, len < PIECE_MIN ? len : PIECE_MIN))
 			break;
@@ -95,7 +129,7 @@ void recording_bytes(struct recording *r, uint64_t now_ns, enum record_kind kind
 		at += piece;
 		len -= piece;
 	}
-	r->lost_bytes += len;
+	r->lost_bytes += len + thinned;
 }
 
 void recording_code(struct recording *r, uint64_t now_ns, enum record_kind kind, uint64_t code)
@@ -149,6 +183,8 @@ static void watch_progress(struct recording *r, uint64_t now_ns)
 
 	if (r->outbox.lost) {
 		fail(r, "the recording can no longer be stored");
+	} else if (is_full && act(r) == SPACE_HOLD) {
+		r->progress_ns = now_ns; /* nothing more comes, so nothing is lost */
 	} else if (awaits_first(r) && now_ns >= first_deadline(r)) {
 		fail(r, "the recording is not being stored");
 	} else if (!is_full) {
@@ -164,7 +200,7 @@ static void watch_progress(struct recording *r, uint64_t now_ns)
 void recording_tick(struct recording *r, uint64_t now_ns)
 {
 	watch_progress(r, now_ns);
-	if (!r->losing)
+	if (!r->losing && (r->thin_ns == 0 || now_ns - r->gap_ns >= (uint64_t)RECORDING_THIN_GAP_MS * NS_PER_MS))
 		close_gap(r, now_ns);
 	if (due(r, now_ns) && !outbox_full(&r->outbox))
 		cut(r, 0);
@@ -192,6 +228,9 @@ int recording_wait_ms(const struct recording *r, uint64_t now_ns)
 	} else if (r->run.len > 0) {
 		at = r->start_ns + (uint64_t)RECORDING_HOLD_MS * NS_PER_MS;
 	}
+	if (r->lost_bytes > 0 && !r->losing && r->thin_ns != 0 && !outbox_full(&r->outbox) &&
+	    r->gap_ns + (uint64_t)RECORDING_THIN_GAP_MS * NS_PER_MS < at)
+		at = r->gap_ns + (uint64_t)RECORDING_THIN_GAP_MS * NS_PER_MS;
 	if (awaits_first(r) && first_deadline(r) < at)
 		at = first_deadline(r);
 	if (at == UINT64_MAX)
@@ -206,7 +245,12 @@ short recording_events(const struct recording *r)
 
 bool recording_full(const struct recording *r)
 {
-	return !r->losing && outbox_full(&r->outbox);
+	return !r->losing && (outbox_full(&r->outbox) || (act(r) == SPACE_HOLD && !r->last));
+}
+
+void recording_last(struct recording *r)
+{
+	r->last = true;
 }
 
 const char *recording_refusal(const struct recording *r)

@@ -21,6 +21,11 @@ enum {
 	RECORDING_HOLD_MS = 300,        /* from a frame's first event to its sending */
 	RECORDING_STALL_MS = 2000,      /* full and nothing made durable: loss */
 	RECORDING_FIRST_MS = 1500,      /* strict: so long for the first frame to become durable */
+	/* While the spool is full and policy thins: an administrator's work is far
+	 * below (62 KB an hour), a flood far above. */
+	RECORDING_THIN_BURST = 16 * 1024, /* bytes of output */
+	RECORDING_THIN_RATE = 1024,       /* bytes a second */
+	RECORDING_THIN_GAP_MS = 1000,     /* at most one GAP in this time without output in between */
 };
 
 struct recording {
@@ -37,6 +42,10 @@ struct recording {
 	bool stored;             /* a frame was made durable */
 	bool was_full;
 	bool losing;             /* bytes are counted, not kept */
+	bool last;               /* the producer has ended */
+	size_t thin_left;        /* bytes of output that may be kept while thinning */
+	uint64_t thin_ns;        /* when that was reckoned; 0 = not thinning */
+	uint64_t gap_ns;         /* of the last GAP */
 	uint64_t lost_bytes;     /* since the last RECORD_GAP */
 	const char *refusal;     /* strict: why the session must end */
 };
@@ -65,8 +74,10 @@ void recording_receive(struct recording *r, uint64_t now_ns);
 int recording_wait_ms(const struct recording *r, uint64_t now_ns);
 short recording_events(const struct recording *r);
 
-/* The producer must pause: what it gives now may be lost. */
+/* The producer must pause: what it gives now may be lost, or policy holds it. */
 bool recording_full(const struct recording *r);
+/* The producer has ended: what is left of its output is not held. */
+void recording_last(struct recording *r);
 /* Text when the session has to end because it can't be recorded, else NULL. */
 const char *recording_refusal(const struct recording *r);
 

@@ -14,6 +14,7 @@
 static const char *const forwarding_words[] = { "record", "refuse", NULL }; /* by settings_forwarding */
 
 static const char *const level_words[] = { "none", "poll", "connector", "fanotify", "audit", "bpf", NULL }; /* by settings_level */
+static const char *const full_words[] = { "degrade", "block", "open", NULL }; /* by space_policy */
 
 static const struct config_key agent_keys[] = {
 	LIST(settings_agent, record),
@@ -26,6 +27,8 @@ static const struct config_key agent_keys[] = {
 	TEXT(settings_agent, server),
 	TEXT(settings_agent, spool),
 	{ "spool_segment", CONFIG_SIZE, offsetof(struct settings_agent, spool_segment), 0, 64 << 10, 64 << 20, NULL },
+	{ "spool_max", CONFIG_SIZE, offsetof(struct settings_agent, spool_max), 0, 0, 1ULL << 50, NULL },
+	{ "spool_full", CONFIG_WORD, offsetof(struct settings_agent, spool_full), 0, 0, 0, full_words },
 	{ "spool_keep", CONFIG_SIZE, offsetof(struct settings_agent, spool_keep), 0, 0, 1ULL << 40, NULL },
 	{ "monitor_level", CONFIG_WORD, offsetof(struct settings_agent, monitor_level), 0, 0, 0, level_words },
 	TEXT(settings_agent, nss_users),

@@ -40,6 +40,8 @@ struct settings_agent {
 	uint64_t pulse_ms;            /* the supervisor asks its parts, and looks at programs and settings, so often */
 	uint64_t spool_segment;       /* bytes after which another spool segment is begun */
 	int monitor_level;            /* enum settings_level: the highest that is tried */
+	uint64_t spool_max;           /* bytes the spool may take; 0 = what its filesystem has */
+	int spool_full;               /* enum space_policy: from 95 % of that on */
 	uint64_t spool_keep;          /* bytes of the newest spool segments that stay although the server has them */
 };
 struct settings_server {

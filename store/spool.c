@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "store/reserve.h"
 #include "store/spool_name.h"
 
 enum { TORN_NOTES_MAX = 64 };
@@ -31,6 +32,8 @@ struct spool {
 	struct buffer torn;        /* units for the start of the next segment */
 	uint64_t bytes, segment_size;
 	bool given_up;             /* the current segment's fdatasync failed */
+	uint64_t reserve;          /* bytes wanted aside */
+	bool reserved;             /* they are */
 };
 
 static ssize_t call_write(int fd, const void *data, size_t len)
@@ -43,7 +46,7 @@ static int call_sync(int fd)
 	return fdatasync(fd);
 }
 
-static const struct spool_calls system_calls = { call_write, call_sync };
+static const struct spool_calls system_calls = { call_write, call_sync, reserve_room };
 
 /* The files there are, and what is left of a creation that did not finish. */
 static int look_around(struct spool *s)
@@ -185,7 +188,18 @@ static int write_start(struct spool *s, int fd, uint64_t number)
 	return 0;
 }
 
-int spool_begin(struct spool *s)
+/* Whether the last failure was for want of room, and there is some now. */
+static bool use_reserve(struct spool *s)
+{
+	int saved = errno;
+	bool found = (saved == ENOSPC || saved == EDQUOT) && s->reserved && reserve_release(s->dir) == 0;
+	if (found)
+		s->reserved = false;
+	errno = saved;
+	return found;
+}
+
+static int begin_segment(struct spool *s)
 {
 	char name[SPOOL_NAME_SIZE], beside[SPOOL_NAME_SIZE + sizeof incoming];
 	uint64_t number = s->last + 1;
@@ -219,6 +233,37 @@ int spool_begin(struct spool *s)
 	s->queue_written = 0;
 	s->given_up = false;
 	return 0;
+}
+
+int spool_begin(struct spool *s)
+{
+	int r = begin_segment(s);
+	return r != 0 && use_reserve(s) ? begin_segment(s) : r;
+}
+
+void spool_set_reserve(struct spool *s, uint64_t bytes)
+{
+	s->reserve = bytes;
+	s->reserved = reserve_there(s->dir, bytes);
+	(void)spool_room(s);
+}
+
+uint64_t spool_room(struct spool *s)
+{
+	uint64_t bytes;
+	if ((s->calls->room ? s->calls->room : reserve_room)(s->dir, &bytes) != 0)
+		return 0;
+	if (s->reserve == 0 || s->reserved)
+		return bytes;
+	if (bytes / 2 < s->reserve || reserve_make(s->dir, s->reserve) != 0)
+		return bytes > s->reserve ? bytes - s->reserve : 0;
+	s->reserved = true;
+	return bytes - s->reserve;
+}
+
+bool spool_reserved(const struct spool *s)
+{
+	return s->reserved;
 }
 
 void spool_set_segment_size(struct spool *s, uint64_t bytes)
@@ -261,6 +306,8 @@ int spool_flush(struct spool *s)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
+			if (n < 0 && use_reserve(s))
+				continue;
 			/* No room: what is there stands, the rest goes behind it later. */
 			if (n == 0 || errno == ENOSPC || errno == EDQUOT)
 				return ITM_ESYS;

@@ -9,7 +9,10 @@
  * fdatasync, a unit torn by a crash) stay where they are; the first units of
  * the next segment are then UNIT_TORN notes { u64 segment, u64 offset, u64
  * length }, and every reader takes that segment as ending at that offset.
- * A note cannot hide a block: the chain's numbers would have a hole. */
+ * A note cannot hide a block: the chain's numbers would have a hole.
+ *
+ * A file of its own, spool/reserve, takes room that is given back when a write
+ * finds none, so that what ends the chain still fits. */
 #ifndef ITM_STORE_SPOOL_H
 #define ITM_STORE_SPOOL_H
 
@@ -32,6 +35,8 @@ enum {
 struct spool_calls {
 	ssize_t (*write)(int fd, const void *data, size_t len);
 	int (*sync)(int fd);
+	/* Bytes that the filesystem of this folder still has for us; NULL = the system's. */
+	int (*room)(int dir, uint64_t *bytes);
 };
 
 struct spool;
@@ -66,6 +71,13 @@ int spool_sync(struct spool *s);
  * newest `keep` bytes of all segments.  The caller knows that nothing in them
  * is needed any more.  How many went. */
 int spool_trim(struct spool *s, uint64_t before, uint64_t keep);
+/* Keep so many bytes (and an inode) aside; made when there is room. 0 = none. */
+void spool_set_reserve(struct spool *s, uint64_t bytes);
+/* Bytes there are for segments besides the reserve; 0 on a filesystem that is
+ * read-only or cannot be asked.  Makes a reserve that was used again, where
+ * there is room for twice as much. */
+uint64_t spool_room(struct spool *s);
+bool spool_reserved(const struct spool *s);        /* the reserve is there */
 /* The durable end: readers may go up to here. */
 void spool_durable(const struct spool *s, uint64_t *segment, uint64_t *offset);
 uint64_t spool_bytes(const struct spool *s);       /* all segments */

@@ -102,6 +102,7 @@ void events_init(struct events *e, struct loop *loop, struct control *control, c
 	*e = (struct events){ .scope = scope };
 	hoststream_init(&e->stream, loop, control);
 	notices_init(&e->notices, &e->stream, control);
+	e->stream.vital = true;
 }
 
 void events_recall(struct events *e, const void *blob, size_t len)
@@ -217,9 +218,36 @@ static int close_window(struct events *e, enum events_often which, int64_t now_m
 	return -1;
 }
 
+/* Told at each crossing, up and down. */
+static void notice_space(struct events *e)
+{
+	static const char *const words[SPACE_LEVELS] = { "spool-recovered", "spool-low", "spool-full", "spool-exhausted" };
+	static const char *const reasons[SPACE_LEVELS] = {
+		"there is room in the spool again",
+		"80 % of the spool's space is taken",
+		"95 % of the spool's space is taken",
+		"the spool's space is used up: only its reserve is left",
+	};
+	const struct outbox *o = &e->stream.recording.outbox;
+	struct buffer b;
+	if (o->level == e->space)
+		return;
+	e->space = o->level;
+	begin(&b, words[e->space]);
+	put_text(&b, "reason", reasons[e->space]);
+	put_text(&b, "policy", space_policy_name(o->policy));
+	tell(e, &b);
+}
+
+bool events_spool_refuses(const struct events *e, enum users_failure failure)
+{
+	return e != NULL && space_refuses(e->stream.recording.outbox.level, e->stream.recording.outbox.policy, failure);
+}
+
 static void notice_changes(struct events *e)
 {
 	struct buffer b;
+	notice_space(e);
 	uint32_t restarts = e->stream.recording.outbox.restarts;
 	if (restarts != e->sealer_restarts) {
 		e->sealer_restarts = restarts;

@@ -6,6 +6,7 @@
  * Words of `event`, never reused:
  *   agent-started agent-stopped sealer-restarted policy-changed events-lost
  *   keylist-accepted keylist-refused log-refused log-resumed
+ *   spool-low spool-full spool-exhausted spool-recovered
  *   login-opened login-closed login-refused login-unrecorded forward-only
  *   session-started session-ended session-refused session-unrecorded
  *   session-direct recorder-lost stub-refused
@@ -38,6 +39,7 @@ struct events {
 	struct id before;                /* the stream of a broker before us; zero = none */
 	uint64_t scope_changes, sealing_changes; /* told so far */
 	uint32_t sealer_restarts;
+	enum space_level space;          /* of the spool, as told last */
 	int64_t retry_ms;                /* not beginning a stream before; 0 = now */
 	struct events_rate rate[EVENTS_OFTEN];
 };
@@ -51,6 +53,10 @@ void events_renewed(struct events *e);
 /* ms until there is something to do, -1 = nothing. */
 int events_tick(struct events *e, int64_t now_ms);
 void events_stop(struct events *e);
+
+/* Whether a new session of this failure word is refused for want of room in the
+ * spool; false without a record. */
+bool events_spool_refuses(const struct events *e, enum users_failure failure);
 
 /* The server's log: refused, and why; "" = it goes on again. */
 void events_log(struct events *e, const char *refused);

@@ -61,7 +61,8 @@ struct request {
 	bool ready;
 	bool greeted;            /* answered its KNOCK */
 	bool is_login;           /* found to be an announced login's, when others of the uid crowded */
-	bool shortage;           /* the host has run out of terminals or processes */
+	bool shortage;           /* the host has run out of terminals, processes or room for the record */
+	bool no_room;            /* of the last */
 };
 
 static void finish(struct request *r)
@@ -188,6 +189,8 @@ static void end_child(pid_t pid)
 		poll(NULL, 0, 5); /* ms; a killed process is gone at once unless a device holds it */
 }
 
+static const char no_room[] = "itm: this host has no room left for the record of a session, and policy refuses it then";
+
 static void without_recording(struct request *r, const char *why)
 {
 	r->shortage |= crowds(r);
@@ -208,7 +211,7 @@ static void without_recording(struct request *r, const char *why)
 		answer(r, MESSAGE_DIRECT, r->launch.start.shell,
 		       "itm: the session recorder is not available; this session is not recorded");
 	else
-		answer(r, MESSAGE_DENY, "", "itm: this session can't be recorded, and policy refuses it then");
+		answer(r, MESSAGE_DENY, "", r->no_room ? no_room : "itm: this session can't be recorded, and policy refuses it then");
 }
 
 /* From here on the child is the session's to end and reap. */
@@ -342,7 +345,10 @@ static void record(struct request *r, const struct decide *d)
 	};
 	snprintf(r->launch.start.shell, sizeof r->launch.start.shell, "%s", d->account.shell);
 	snprintf(r->launch.start.notice, sizeof r->launch.start.notice, "%s", t->scope->settings.notice);
-	if (t->scope->recorder_uid == (uid_t)-1) {
+	if (events_spool_refuses(t->events, d->failure)) {
+		r->shortage = r->no_room = true;
+		without_recording(r, "no room in the spool");
+	} else if (t->scope->recorder_uid == (uid_t)-1) {
 		without_recording(r, "there is no account itm-rec");
 	} else if (decide_describe(d, t->scope, &t->shell, &r->meta) != 0) {
 		without_recording(r, "metadata are too large");
@@ -410,6 +416,8 @@ static bool was_trial(struct request *r, size_t len)
 	loop_remove(t->loop, &r->watch);
 	if (d.verdict == DECIDE_DENY)
 		answer(r, MESSAGE_DENY, "", d.why);
+	else if (d.verdict == DECIDE_RECORD && events_spool_refuses(t->events, d.failure))
+		answer(r, MESSAGE_DENY, "", no_room);
 	else
 		answer(r, d.verdict == DECIDE_DIRECT ? MESSAGE_DIRECT : on_terminal == 1 ? MESSAGE_PTY : MESSAGE_PIPE,
 		       d.account.shell, d.login != NULL ? d.login->says.service : "");

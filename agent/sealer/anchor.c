@@ -28,7 +28,7 @@ void anchor_trim(struct sealer *s)
 		before = a->mark[done++].segment;
 	if (done == 0)
 		return;
-	int n = spool_trim(s->spool, before, s->config.spool_keep);
+	int n = spool_trim(s->spool, before, room_keep(&s->room, s->config.spool_keep));
 	if (n > 0)
 		log_info("the server's log has it: %d old segments of the spool were removed", n);
 	/* What the minimum of history kept is asked for again with the last mark. */
@@ -97,6 +97,6 @@ int sealer_receipt(struct sealer *s, uint16_t unit_type, const void *payload, si
 		return 0;
 	r = spool_append(s->spool, (uint8_t)unit_type, 1, payload, len);
 	if (r == 0)
-		sealer_dirty(s);
+		sealer_dirty(s, 0);
 	return r;
 }

@@ -26,6 +26,8 @@ enum {
 	OFFER_MS = 100,
 	START_MS = 5000,           /* for the supervisor to hand over what it keeps */
 	STOP_PATIENCE_MS = 2500,   /* before SIGTERM comes after STOP */
+	ROOM_MS = 5000,            /* others fill the disk, too: it is looked at so often, */
+	ROOM_FULL_MS = 500,        /* and so often while it is full */
 };
 static const char slot_key[] = "slot", forwarder_key[] = "forwarder", own_name[] = "sealer";
 
@@ -34,10 +36,10 @@ struct loop {
 	struct sealer *sealer;
 	int epoll, control, signals, slot_fd;
 	struct courier courier;
-	bool began, stopping, reading;
+	bool began, stopping;
 	int64_t offer_at_ms;
 	struct report report;
-	struct early { struct id id; int fd; } *early; /* recorders' sockets that came before the sealer was open */
+	struct early { struct id id; bool vital; int fd; } *early; /* recorders' sockets that came before the sealer was open */
 	size_t early_count;
 	uint8_t *message;          /* MESSAGE_MAX bytes */
 };
@@ -104,12 +106,21 @@ static void set_polled(struct loop *l, struct stream *st, bool on)
 		st->polled = on;
 }
 
+/* A recorder that can't take it now is told in a later turn. */
+static void tell_space(const struct loop *l, struct stream *st)
+{
+	enum space_level now = sealer_space(l->sealer);
+	if (st->sock >= 0 && st->told != now && send_numbers(st->sock, MESSAGE_SPACE, now, l->config->sealer.spool_full) == 0)
+		st->told = now;
+}
+
 /* Acks and endings, after something became durable. */
 static void answer_streams(struct loop *l)
 {
 	struct stream *next;
 	for (struct stream *st = sealer_streams(l->sealer); st != NULL; st = next) {
 		next = st->next;
+		tell_space(l, st);
 		if (st->sock >= 0 && (st->durable > st->acked || (st->ack_due && st->durable > 0))) {
 			int r = send_numbers(st->sock, MESSAGE_ACK, st->durable, 0);
 			if (r == 0) {
@@ -161,12 +172,12 @@ static int read_stream(struct loop *l, struct stream *st)
 {
 	size_t bytes = 0;
 	int r = 1;
-	while (r == 1 && st->sock >= 0 && bytes < STREAM_TURN && sealer_accepting(l->sealer))
+	while (r == 1 && st->sock >= 0 && bytes < STREAM_TURN && sealer_accepting(l->sealer, st))
 		r = read_stream_once(l, st, &bytes);
 	return r < 0 ? r : 0;
 }
 
-static int add_stream(struct loop *l, const struct id *id, int fd)
+static int add_stream(struct loop *l, const struct id *id, bool vital, int fd)
 {
 	struct stream *st = sealer_stream(l->sealer, id);
 	if (st == NULL) {
@@ -180,10 +191,13 @@ static int add_stream(struct loop *l, const struct id *id, int fd)
 	}
 	st->sock = fd;
 	st->polled = true;
+	st->vital = vital;
+	/* A recorder begins with room; the broker may know of another time. */
+	st->told = vital ? SPACE_LEVELS : SPACE_ROOM;
 	return 0;
 }
 
-static int add_early(struct loop *l, const struct id *id, int fd)
+static int add_early(struct loop *l, const struct id *id, bool vital, int fd)
 {
 	struct early *more = realloc(l->early, (l->early_count + 1) * sizeof *more);
 	if (more == NULL) {
@@ -191,7 +205,7 @@ static int add_early(struct loop *l, const struct id *id, int fd)
 		return ITM_ENOMEM;
 	}
 	l->early = more;
-	l->early[l->early_count++] = (struct early){ *id, fd };
+	l->early[l->early_count++] = (struct early){ *id, vital, fd };
 	return 0;
 }
 
@@ -216,13 +230,14 @@ static int take_slot(struct loop *l, int fd)
 static int take_stream(struct loop *l, const struct supervisor_message *m, int fd)
 {
 	struct id id;
-	if (m->blob_len != ID_SIZE) {
+	if (m->blob_len != ID_SIZE && m->blob_len != ID_SIZE + 1) {
 		log_error("%s: a stream without its id", m->key);
 		close(fd);
 		return 0;
 	}
 	memcpy(id.bytes, m->blob, ID_SIZE);
-	return l->sealer ? add_stream(l, &id, fd) : add_early(l, &id, fd);
+	bool vital = m->blob_len > ID_SIZE && m->blob[ID_SIZE] == MESSAGE_STREAM_VITAL;
+	return l->sealer ? add_stream(l, &id, vital, fd) : add_early(l, &id, vital, fd);
 }
 
 static int take_kept(struct loop *l, const struct supervisor_message *m, int fd)
@@ -286,9 +301,12 @@ static int hand_over(struct loop *l, int sock)
 	int r = supervisor_store(sock, slot_key, NULL, 0, &l->slot_fd, 1);
 	for (struct stream *st = sealer_streams(l->sealer); st != NULL && r == 0; st = st->next) {
 		char key[ID_TEXT_SIZE];
+		uint8_t blob[ID_SIZE + 1];
 		id_format(&st->id, key);
+		memcpy(blob, st->id.bytes, ID_SIZE);
+		blob[ID_SIZE] = MESSAGE_STREAM_VITAL;
 		if (st->sock >= 0)
-			r = supervisor_store(sock, key, st->id.bytes, ID_SIZE, &st->sock, 1);
+			r = supervisor_store(sock, key, blob, ID_SIZE + (st->vital ? 1 : 0), &st->sock, 1);
 	}
 	return r ? r : supervisor_ready(sock);
 }
@@ -329,12 +347,8 @@ static int serve_event(struct loop *l, const struct epoll_event *e)
 
 static void poll_streams(struct loop *l)
 {
-	bool on = sealer_accepting(l->sealer);
-	if (on == l->reading)
-		return;
-	l->reading = on;
 	for (struct stream *st = sealer_streams(l->sealer); st != NULL; st = st->next)
-		set_polled(l, st, on);
+		set_polled(l, st, sealer_accepting(l->sealer, st));
 }
 
 static int turn(struct loop *l)
@@ -354,6 +368,8 @@ static int turn(struct loop *l)
 			offer(l);
 		wait_ms = l->control < 0 && wait_ms > OFFER_MS ? OFFER_MS : wait_ms;
 	}
+	int64_t room_ms = sealer_space(l->sealer) >= SPACE_FULL ? ROOM_FULL_MS : ROOM_MS;
+	wait_ms = room_ms < wait_ms ? room_ms : wait_ms;
 	int64_t report_ms = report_publish(&l->report, l->sealer, l->config->status_path, now_ms());
 	if (report_ms < wait_ms)
 		wait_ms = report_ms;
@@ -394,11 +410,12 @@ static int open_sealer(struct loop *l)
 		return r;
 	for (; l->early_count > 0 && r == 0; l->early_count--) {
 		const struct early *e = &l->early[l->early_count - 1];
-		r = add_stream(l, &e->id, e->fd);
+		r = add_stream(l, &e->id, e->vital, e->fd);
 		struct stream *st = sealer_stream(l->sealer, &e->id);
 		if (r != 0 || st == NULL)
 			continue;
 		st->resuming = true;
+		st->told = SPACE_LEVELS; /* whatever the sealer before us said */
 		(void)send_numbers(st->sock, MESSAGE_RESUME_FROM, st->accepted, 0);
 	}
 	return r ? r : supervisor_ready(l->control);
@@ -440,7 +457,7 @@ static void close_loop(struct loop *l)
 int loop_run(struct loop_config *config)
 {
 	struct loop l = { .config = config, .epoll = -1, .control = SUPERVISOR_CONTROL_FD, .signals = -1,
-			  .courier = { .fd = -1 }, .slot_fd = -1, .reading = true };
+			  .courier = { .fd = -1 }, .slot_fd = -1 };
 	int r = open_loop(&l);
 	if (r == 0)
 		r = await_begin(&l);

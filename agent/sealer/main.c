@@ -57,6 +57,8 @@ static int acquire(const struct settings_agent *settings, struct sealer_config *
 	out->block_interval_ms = (int64_t)settings->block_interval_ms;
 	out->spool_segment = settings->spool_segment;
 	out->spool_keep = settings->spool_keep;
+	out->spool_max = settings->spool_max;
+	out->spool_full = (enum space_policy)settings->spool_full;
 	out->heartbeat_ms = (int64_t)settings->heartbeat_ms;
 	return 0;
 }

@@ -19,11 +19,13 @@ static int put(struct buffer *b, const struct sealer_status *s)
 	return buffer_printf(b,
 		"pid=%d\nboot_id=%s\nwall_ns=%" PRId64 "\nsequence=%" PRIu64 "\nstreams=%" PRIu64 "\nframes=%" PRIu64
 		"\nchunks=%" PRIu64 "\nblocks=%" PRIu64 "\nbad_frames=%" PRIu64 "\nlost_bytes=%" PRIu64 "\nspool_bytes=%" PRIu64
+		"\nspool_capacity=%" PRIu64 "\nspool_percent=%u\nspool_level=%s\nspool_policy=%s"
 		"\ndurable_segment=%" PRIu64 "\ndurable_offset=%" PRIu64 "\nstate=%s\nerror=%s\nreceipt_sequence=%" PRIu64
 		"\noldest_unacknowledged_wall_ns=%" PRId64
 		"\nlog_size=%" PRIu64 "\nlog_refused=%s\n",
 		(int)getpid(), boot, clock_wall_ns(), s->sequence, s->streams, s->frames, s->chunks, s->blocks,
-		s->bad_frames, s->lost_bytes, s->spool_bytes, s->segment, s->offset, s->failing ? "failing" : "ok", s->error, s->receipt,
+		s->bad_frames, s->lost_bytes, s->spool_bytes, s->spool_capacity, s->spool_percent,
+		space_level_name(s->space), space_policy_name(s->policy), s->segment, s->offset, s->failing ? "failing" : "ok", s->error, s->receipt,
 		s->oldest_unacknowledged_wall_ns, s->log_size, s->log_refused);
 }
 

@@ -17,7 +17,6 @@ enum {
 	SYNC_MS = 200,                 /* a frame waits at most this long for fdatasync */
 	SYNC_BYTES = 256 * 1024,       /* of runs taken in since the last sync */
 	CHUNK_MS = 5000,
-	END_MS = 100,                  /* after an END: others may end with it */
 	BLOCK_CHUNKS_DUE = 1024,
 	BLOCK_BYTES_DUE = 4 << 20,     /* of chunks; one block's group must fit into FORWARD_MAX */
 	RETRY_FIRST_MS = 200, RETRY_MAX_MS = 2000,
@@ -34,19 +33,14 @@ static int64_t system_now_ms(void)
 
 static const struct sealer_clock system_clock = { system_now_ms, clock_boot_ns, clock_wall_ns, clock_boot_id };
 
-static void mark_dirty(struct sealer *s, size_t bytes)
+void sealer_dirty(struct sealer *s, size_t bytes)
 {
 	if (s->dirty_ms == 0)
 		s->dirty_ms = s->clock->now_ms();
 	s->dirty_bytes += bytes;
 }
 
-void sealer_dirty(struct sealer *s)
-{
-	mark_dirty(s, 0);
-}
-
-static void block_within(struct sealer *s, int64_t ms)
+void sealer_block_within(struct sealer *s, int64_t ms)
 {
 	int64_t due = s->clock->now_ms() + ms;
 	if (s->block_due_ms == 0 || due < s->block_due_ms)
@@ -79,10 +73,10 @@ int sealer_make_chunk(struct sealer *s, struct stream *st)
 	s->digest_count++;
 	s->chunk_bytes += s->payload.len;
 	s->chunks++;
-	mark_dirty(s, 0);
-	block_within(s, s->config.block_interval_ms);
+	sealer_dirty(s, 0);
+	sealer_block_within(s, s->config.block_interval_ms);
 	if (sealer_group_full(s))
-		block_within(s, 0);
+		sealer_block_within(s, 0);
 	return 0;
 }
 
@@ -90,7 +84,7 @@ int sealer_append(struct sealer *s, uint8_t type)
 {
 	int r = spool_append(s->spool, type, 1, s->payload.data, s->payload.len);
 	if (r == 0)
-		mark_dirty(s, 0);
+		sealer_dirty(s, 0);
 	return r;
 }
 
@@ -158,9 +152,9 @@ static void block_is_durable(struct sealer *s)
 	s->block_due_ms = 0;
 	for (struct stream *st = s->streams; st != NULL; st = st->next)
 		if (stream_pending(st))
-			block_within(s, s->config.block_interval_ms);
+			sealer_block_within(s, s->config.block_interval_ms);
 	if (left > 0 || s->cut_short)
-		block_within(s, 0);
+		sealer_block_within(s, 0);
 	s->cut_short = false;
 }
 
@@ -267,7 +261,8 @@ struct sealer *sealer_open(const struct sealer_config *config, const struct id *
 	if (s->spool == NULL)
 		goto fail;
 	spool_use_calls(s->spool, config->calls);
-	spool_set_segment_size(s->spool, config->spool_segment);
+	sealer_reserve(s);
+	sealer_look_for_room(s);
 	s->last_block_ms = s->clock->now_ms();
 	r = restore_run(s, live, live_count);
 	if (r == 0)
@@ -295,108 +290,6 @@ void sealer_free(struct sealer *s)
 	free(s->digests);
 	free(s);
 	errno = saved;
-}
-
-struct stream *sealer_stream(struct sealer *s, const struct id *id)
-{
-	for (struct stream *st = s->streams; st != NULL; st = st->next)
-		if (id_equal(&st->id, id))
-			return st;
-	struct stream *st = stream_new(id, 0, 0);
-	if (st == NULL)
-		return NULL;
-	st->next = s->streams;
-	s->streams = st;
-	s->stream_count++;
-	return st;
-}
-
-struct stream *sealer_streams(struct sealer *s)
-{
-	return s->streams;
-}
-
-void sealer_forget(struct sealer *s, struct stream *st)
-{
-	for (struct stream **at = &s->streams; *at != NULL; at = &(*at)->next) {
-		if (*at != st)
-			continue;
-		*at = st->next;
-		s->stream_count--;
-		stream_free(st);
-		return;
-	}
-}
-
-/* ---- frames ---- */
-
-/* Which numbers are right: 1 new, 0 seen before, ITM_E*. */
-static int check_number(struct stream *st, const struct frame *f, struct fault *fault)
-{
-	if (!id_equal(&f->stream, &st->id))
-		return error_fault(fault, ITM_EFORMAT, 0, "frame of another stream");
-	if (f->number <= st->accepted) {
-		st->ack_due = true;
-		return 0;
-	}
-	if (f->number != st->accepted + 1 && st->resuming)
-		return 0; /* it comes again, after those the last sealer lost */
-	if (f->number != st->accepted + 1)
-		return error_fault(fault, ITM_EFORMAT, 16, "frame numbers have a hole");
-	if (st->ended)
-		return error_fault(fault, ITM_EFORMAT, 16, "frame after the last one");
-	return 1;
-}
-
-int sealer_frame(struct sealer *s, struct stream *st, const void *data, size_t len, struct fault *fault)
-{
-	struct frame f;
-	int r = frame_decode(data, len, &f, fault);
-	if (r == 0)
-		r = check_number(st, &f, fault);
-	if (r == 0)
-		return 0;
-	if (r == 1)
-		r = stream_take(st, &f, s->clock->now_ms(), fault);
-	if (r != 0) {
-		s->bad_frames++;
-		return r;
-	}
-	s->frames++;
-	mark_dirty(s, f.run_len + FRAME_HEADER_SIZE);
-	block_within(s, st->ended ? END_MS : s->config.block_interval_ms);
-	/* A full chunk makes its last frame durable by itself. */
-	if (st->plain >= STREAM_CHUNK_PLAIN || st->ended)
-		r = sealer_make_chunk(s, st);
-	else
-		r = spool_append(s->spool, UNIT_FRAME, 1, data, len);
-	if (r == ITM_ELIMIT) /* BLOCK_CHUNKS_MAX: the frame counts by itself, the chunk comes later */
-		r = spool_append(s->spool, UNIT_FRAME, 1, data, len);
-	return r == 0 ? 0 : error_fault(fault, ITM_ENOMEM, 0, "no room for the frame");
-}
-
-int sealer_lost(struct sealer *s, struct stream *st, const char *why)
-{
-	char note[128];
-	if (st->ended)
-		return 0;
-	(void)snprintf(note, sizeof note, "end=%s\n", why);
-	int r = stream_lost(st, note, s->clock->boot_ns(), s->clock->wall_ns(), s->clock->now_ms());
-	if (r == 0) {
-		mark_dirty(s, 0);
-		block_within(s, END_MS);
-	}
-	return r;
-}
-
-bool sealer_done(const struct stream *st)
-{
-	return st->sealed && st->durable == st->accepted && (st->acked == st->durable || st->sock < 0);
-}
-
-bool sealer_accepting(const struct sealer *s)
-{
-	return !s->failing && spool_queued(s->spool) < SEALER_QUEUE_STOP;
 }
 
 /* ---- time ---- */
@@ -439,6 +332,7 @@ int sealer_turn(struct sealer *s, int64_t *wait_ms, bool *progress)
 	int r = 0;
 
 	*progress = false;
+	sealer_look_for_room(s);
 	if (s->failing && now < s->retry_at_ms) {
 		*wait_ms = s->retry_at_ms - now;
 		return 0;
@@ -502,7 +396,8 @@ void sealer_status(const struct sealer *s, struct sealer_status *out)
 	*out = (struct sealer_status){
 		.sequence = s->chain.has_last ? s->chain.last.sequence : 0, .streams = s->stream_count,
 		.frames = s->frames, .chunks = s->chunks, .blocks = s->blocks, .bad_frames = s->bad_frames, .lost_bytes = s->lost_bytes,
-		.spool_bytes = spool_bytes(s->spool), .receipt = s->ledger.receipt,
+		.spool_bytes = spool_bytes(s->spool), .spool_capacity = s->room.capacity, .spool_percent = s->room.percent,
+		.space = s->room.level, .policy = s->config.spool_full, .receipt = s->ledger.receipt,
 		.oldest_unacknowledged_wall_ns = ledger_oldest(&s->ledger),
 		.failing = s->failing, .error = s->error,
 		.log_size = s->anchor.seen.size, .log_refused = s->anchor.refused ? s->anchor.why : "",

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "format/sign.h"
+#include "local/space.h"
 #include "store/spool.h"
 
 /* Time comes from here, so that tests can have their own. */
@@ -30,6 +31,8 @@ struct sealer_config {
 	int64_t block_interval_ms, heartbeat_ms;
 	uint64_t spool_segment;       /* bytes of a segment; 0 = the default */
 	uint64_t spool_keep;          /* bytes of the newest segments that are never trimmed */
+	uint64_t spool_max;           /* bytes of all segments; 0 = what the filesystem has */
+	enum space_policy spool_full;
 	void *slot;                   /* mapped, borrowed (slot.h) */
 	const struct sealer_clock *clock;       /* NULL = the system's */
 	const struct spool_calls *calls;        /* NULL = the system's */
@@ -37,7 +40,10 @@ struct sealer_config {
 
 struct sealer_status {
 	uint64_t sequence, streams, frames, chunks, blocks, bad_frames, lost_bytes;
-	uint64_t spool_bytes, segment, offset, receipt;
+	uint64_t spool_bytes, spool_capacity, segment, offset, receipt;
+	unsigned spool_percent;
+	enum space_level space;
+	enum space_policy policy;
 	int64_t oldest_unacknowledged_wall_ns;  /* 0 = none */
 	uint64_t log_size;            /* leaves of the server's log, last believed */
 	const char *log_refused;      /* why its receipts are refused; "" = they are not */
@@ -69,8 +75,10 @@ void sealer_forget(struct sealer *s, struct stream *st);  /* frees it */
  * believed. */
 int sealer_receipt(struct sealer *s, uint16_t unit_type, const void *payload, size_t len);
 
-/* False: leave frames in their sockets for now. */
-bool sealer_accepting(const struct sealer *s);
+/* False: leave this stream's frames in their socket for now. */
+bool sealer_accepting(const struct sealer *s, const struct stream *st);
+/* How full the spool is, as its streams are to be told. */
+enum space_level sealer_space(const struct sealer *s);
 /* Do what is due: chunks, blocks, syncs.  *wait_ms: until there is more to do.
  * *progress: frames or blocks became durable.  0 or ITM_E* (can't go on). */
 int sealer_turn(struct sealer *s, int64_t *wait_ms, bool *progress);

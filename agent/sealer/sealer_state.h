@@ -1,10 +1,11 @@
-/* sealer_state: the inside of a sealer, for sealer.c and restore.c alone. */
+/* sealer_state: the inside of a sealer, for its own files alone. */
 #ifndef ITM_SEALER_SEALER_STATE_H
 #define ITM_SEALER_SEALER_STATE_H
 
 #include "agent/sealer/anchor.h"
 #include "agent/sealer/chain.h"
 #include "agent/sealer/ledger.h"
+#include "agent/sealer/room.h"
 #include "agent/sealer/sealer.h"
 
 enum { SEALER_QUEUE_STOP = 2 << 20 }; /* bytes not durable at which no more is taken in */
@@ -31,6 +32,10 @@ struct sealer {
 	int64_t next_segment_ms;         /* not before: the last try failed */
 	bool cut_short;                  /* the block in the making could not take all chunks */
 	bool checkpoint_due, no_log_key_said;
+	struct room room;
+	uint64_t reserve;                /* bytes kept aside in the spool */
+	uint64_t taken;                  /* bytes of frames since room was looked at */
+	uint64_t vital_taken;            /* bytes of frames since only the reserve is left */
 	bool failing;
 	int64_t retry_at_ms, retry_pause_ms;
 	char error[128];
@@ -46,7 +51,13 @@ int sealer_make_chunk(struct sealer *s, struct stream *st);
  * take it now (it stays in flight); ITM_E*: can't go on. */
 int sealer_make_block(struct sealer *s, uint16_t flags);
 /* Something was appended. */
-void sealer_dirty(struct sealer *s);
+void sealer_dirty(struct sealer *s, size_t bytes_of_runs);
+/* A block is wanted within ms. */
+void sealer_block_within(struct sealer *s, int64_t ms);
+/* How much room there is now; said in the log when the level changes. */
+void sealer_look_for_room(struct sealer *s);
+/* Put bytes aside for the end of the chain. */
+void sealer_reserve(struct sealer *s);
 /* Put s->payload into the queue as a unit. */
 int sealer_append(struct sealer *s, uint8_t unit_type);
 /* Put the chain's block in flight into the queue. */

@@ -12,6 +12,7 @@
 #include "format/chunk.h"
 #include "format/frame.h"
 #include "format/record.h"
+#include "local/space.h"
 
 /* Bytes of frames that make a chunk full: less than a recorder's full frame of
  * 64 KiB, so that a flood is stored as chunks alone. */
@@ -22,6 +23,8 @@ struct stream {
 	struct id id;
 	int sock;                     /* to the recorder; owned; -1 = none */
 	bool polled;                  /* the loop waits for it */
+	bool vital;                   /* the host's own events: taken from the reserve, too */
+	enum space_level told;        /* how full the spool is, as it was told last */
 	uint64_t accepted, durable, acked; /* frame numbers */
 	bool resuming;                /* after a restart: what is still in the socket may start too late */
 	bool ack_due;                 /* say it again: the recorder repeated itself */

@@ -235,6 +235,7 @@ static void exited(struct pipepump *p, uint32_t status)
 {
 	p->exited = true;
 	p->status = status;
+	recording_last(p->recording);
 	recording_code(p->recording, p->now_ns, RECORD_EXIT, status);
 	close_stream(&p->streams[0]);
 	for (size_t i = 1; i < PIPEPUMP_STREAMS; i++) {

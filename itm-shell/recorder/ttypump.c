@@ -255,6 +255,7 @@ static void control_ready(struct ttypump *p)
 		break;
 	case MESSAGE_EXITED:
 		p->exited = true;
+		recording_last(p->recording);
 		p->status = (uint32_t)m.number;
 		p->deadline_ns = p->now_ns + STUCK_MS * NS_PER_MS;
 		flow_clear(&p->in);

@@ -26,7 +26,7 @@ static int64_t wall_ns(void) { return time_ms * 1000000 + 1790000000123456789; }
 static struct id boot_id(void) { return (struct id){ { 3 } }; }
 static const struct sealer_clock simulated = { now_ms, boot_ns, wall_ns, boot_id };
 static int no_sync(int fd) { (void)fd; return 0; }
-static const struct spool_calls calls = { write, no_sync };
+static const struct spool_calls calls = { .write = write, .sync = no_sync };
 
 static void must(bool ok, const char *what)
 {

@@ -125,7 +125,7 @@ static int feed(struct sealer *s, bool *more)
 		if (st->accepted < life->acked[i])
 			_exit(LIFE_LOST);
 		*more = true;
-		if (st->accepted >= LIFE_FRAMES || !sealer_accepting(s))
+		if (st->accepted >= LIFE_FRAMES || !sealer_accepting(s, st))
 			continue;
 		int r = send_frame(s, st, st->accepted + 1);
 		if (r != 0)

@@ -270,6 +270,45 @@ static void test_log_refused(void **state)
 	rmdir(path);
 }
 
+static void sealer_tells_space(struct fixture *f, enum space_level level, enum space_policy policy)
+{
+	struct buffer b;
+	buffer_init(&b, 64);
+	assert_int_equal(message_encode_numbers(&b, MESSAGE_SPACE, level, policy), 0);
+	assert_int_equal(send(f->sealer, b.data, b.len, 0), (ssize_t)b.len);
+	buffer_free(&b);
+	assert_int_equal(loop_wait(&f->loop, 1000), 0);
+	assert_true(events_tick(&f->events, 1000) >= -1);
+}
+
+/* Each crossing is told once, up and down, and new sessions are refused by it. */
+static void test_space(void **state)
+{
+	struct fixture *f = *state;
+	events_start(&f->events);
+	connect_sealer(f);
+	sealer_tells_space(f, SPACE_ROOM, SPACE_BLOCK);
+	sealer_tells_space(f, SPACE_LOW, SPACE_BLOCK);
+	assert_false(events_spool_refuses(&f->events, USERS_BEST_EFFORT));
+	sealer_tells_space(f, SPACE_FULL, SPACE_BLOCK);
+	sealer_tells_space(f, SPACE_FULL, SPACE_BLOCK);
+	assert_true(events_spool_refuses(&f->events, USERS_BEST_EFFORT));
+	assert_false(events_spool_refuses(&f->events, USERS_BREAK_GLASS));
+	assert_false(events_spool_refuses(NULL, USERS_STRICT));
+	sealer_tells_space(f, SPACE_NONE, SPACE_BLOCK);
+	sealer_tells_space(f, SPACE_ROOM, SPACE_BLOCK);
+	recording_flush(&f->events.stream.recording);
+	read_frames(f);
+	assert_int_equal(f->count, 5);
+	static const char *const words[] = { "spool-low", "spool-full", "spool-exhausted", "spool-recovered" };
+	for (size_t i = 0; i < 4; i++) {
+		char line[64];
+		snprintf(line, sizeof line, "event=%s\n", words[i]);
+		assert_non_null(strstr(f->seen[i + 1], line));
+		assert_non_null(strstr(f->seen[i + 1], "policy=block\n"));
+	}
+}
+
 /* The sealer gives the stream up: another begins, says so, and declares what
  * the one before had not made durable. */
 static void test_stream_lost(void **state)
@@ -540,6 +579,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_log_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clock_set, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_supervisor_alerts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_space, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missed_folder, setup, teardown),

@@ -395,6 +395,87 @@ static void test_recording_strict_awaits_the_first_frame(void **state)
 	}
 }
 
+static void tell_space(struct recording *r, const struct wire *w, enum space_level level, enum space_policy policy)
+{
+	struct buffer b;
+	buffer_init(&b, 64);
+	assert_int_equal(message_encode_numbers(&b, MESSAGE_SPACE, level, policy), 0);
+	assert_int_equal(send(w->sealers, b.data, b.len, 0), (ssize_t)b.len);
+	buffer_free(&b);
+	recording_receive(r, 1 * MS);
+}
+
+/* A flood is counted, in its place; what a person does is kept whole. */
+static void test_recording_thins(void **state)
+{
+	static uint8_t flood[32768];
+	struct wire w = wire_new();
+	struct recording r;
+	struct id stream = { { 7 } };
+	struct buffer all;
+	buffer_init(&all, 4 << 20);
+	assert_int_equal(recording_open(&r, w.ours, &stream, USERS_STRICT), 0);
+	recording_bytes(&r, 10 * MS, RECORD_OUT, flood, sizeof flood);
+	tell_space(&r, &w, SPACE_FULL, SPACE_DEGRADE);
+	size_t total = sizeof flood;
+	for (uint64_t ms = 20; ms < 10020; ms += 10, total += sizeof flood) {
+		recording_bytes(&r, ms * MS, RECORD_OUT, flood, sizeof flood);
+		recording_tick(&r, ms * MS);
+		drain(&r, &w, ms * MS, &all);
+	}
+	assert_false(recording_full(&r));
+	for (uint64_t ms = 40000; ms < 100000; ms += 1000, total += 800) { /* as somebody reads a page at a time */
+		recording_bytes(&r, ms * MS, RECORD_OUT, flood, 800);
+		recording_tick(&r, ms * MS);
+	}
+	tell_space(&r, &w, SPACE_ROOM, SPACE_DEGRADE);
+	recording_bytes(&r, 100001 * MS, RECORD_OUT, flood, sizeof flood);
+	total += sizeof flood;
+	assert_null(recording_refusal(&r));
+	recording_finish(&r, 100002 * MS);
+	drain(&r, &w, 100003 * MS, &all);
+	struct counts c = count(&all);
+	assert_int_equal(c.out + c.gap, total);
+	size_t least = 2 * sizeof flood + RECORDING_THIN_BURST + 60 * 800;
+	assert_true(c.out >= least + 9 * RECORDING_THIN_RATE && c.out <= least + 10 * RECORDING_THIN_RATE);
+	assert_true(c.events < 200);
+	buffer_free(&all);
+	recording_close(&r);
+	wire_free(&w);
+}
+
+/* Held: the producer waits as long as it takes, and nothing is lost; who ends
+ * may end. */
+static void test_recording_holds(void **state)
+{
+	struct wire w = wire_new();
+	struct recording r;
+	struct id stream = { { 7 } };
+	assert_int_equal(recording_open(&r, w.ours, &stream, USERS_BEST_EFFORT), 0);
+	fill(&r, 10 * MS);
+	tell_space(&r, &w, SPACE_FULL, SPACE_BLOCK);
+	for (uint64_t ms = 10; ms < 60000; ms += 500) {
+		recording_tick(&r, ms * MS);
+		assert_true(recording_full(&r));
+	}
+	assert_int_equal(r.lost_bytes, 0);
+	struct buffer all;
+	buffer_init(&all, 4 << 20);
+	drain(&r, &w, 60001 * MS, &all);
+	assert_true(recording_full(&r)); /* policy's, though there is room in memory */
+	recording_last(&r);
+	assert_false(recording_full(&r));
+	r.last = false;
+	tell_space(&r, &w, SPACE_LOW, SPACE_BLOCK);
+	assert_false(recording_full(&r));
+	tell_space(&r, &w, SPACE_LEVELS, SPACE_BLOCK); /* nonsense */
+	tell_space(&r, &w, SPACE_FULL, SPACE_POLICIES);
+	assert_false(recording_full(&r));
+	buffer_free(&all);
+	recording_close(&r);
+	wire_free(&w);
+}
+
 static void test_recording_strict_refuses(void **state)
 {
 	struct wire w = wire_new();
@@ -463,6 +544,8 @@ int main(void)
 		cmocka_unit_test(test_recording_counts_what_it_loses),
 		cmocka_unit_test(test_recording_strict_refuses),
 		cmocka_unit_test(test_recording_strict_awaits_the_first_frame),
+		cmocka_unit_test(test_recording_thins),
+		cmocka_unit_test(test_recording_holds),
 		cmocka_unit_test(test_flow),
 	};
 	return cmocka_run_group_tests_name("recorder", tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "agent/sealer/ledger.h"
+#include "agent/sealer/room.h"
 #include "agent/sealer/sealer.h"
 #include "agent/sealer/slot.h"
 #include "base/log.h"
@@ -44,7 +45,9 @@ static bool may_call(void)
 
 static ssize_t counted_write(int fd, const void *data, size_t len) { return may_call() ? write(fd, data, len) : -1; }
 static int counted_sync(int fd) { return may_call() ? fdatasync(fd) : -1; }
-static const struct spool_calls counted = { counted_write, counted_sync };
+static uint64_t disk_room; /* bytes the filesystem has */
+static int counted_room(int fd, uint64_t *bytes) { *bytes = disk_room; return 0; }
+static const struct spool_calls counted = { counted_write, counted_sync, counted_room };
 
 static int setup(void **state)
 {
@@ -54,6 +57,7 @@ static int setup(void **state)
 	log_set_level(LOG_LEVEL_ERROR);
 	time_ms = 1000;
 	calls_left = -1;
+	disk_room = 1 << 30;
 	boot.bytes[0] = 7;
 	config = (struct sealer_config){ .spool = dir, .host = { { 9 } }, .has_log_key = true, .block_interval_ms = 5000,
 					 .heartbeat_ms = 30000, .clock = &fake_clock, .calls = &counted };
@@ -86,14 +90,11 @@ static struct sealer *open_sealer(const struct id *live, size_t count)
 	return s;
 }
 
-static int send_frame(struct sealer *s, struct stream *st, uint64_t number, size_t size, uint8_t flags)
+static int send_text(struct sealer *s, struct stream *st, uint64_t number, uint8_t *text, size_t size, uint8_t flags)
 {
 	struct buffer run, payload;
 	struct fault fault;
 	uint64_t last = 0;
-	uint8_t *text = malloc(size + 1);
-	assert_non_null(text);
-	memset(text, 'a' + (int)(number % 26), size + 1);
 	buffer_init(&run, FRAME_RUN_MAX);
 	buffer_init(&payload, 2 * FRAME_RUN_MAX);
 	assert_int_equal(record_put(&run, &last, 0, RECORD_OUT, size, text), 0);
@@ -105,6 +106,23 @@ static int send_frame(struct sealer *s, struct stream *st, uint64_t number, size
 	buffer_free(&payload);
 	free(text);
 	return r;
+}
+
+static int send_frame(struct sealer *s, struct stream *st, uint64_t number, size_t size, uint8_t flags)
+{
+	uint8_t *text = malloc(size + 1);
+	assert_non_null(text);
+	memset(text, 'a' + (int)(number % 26), size + 1);
+	return send_text(s, st, number, text, size, flags);
+}
+
+/* 60,000 bytes that don't shrink. */
+static int send_noise(struct sealer *s, struct stream *st, uint64_t number)
+{
+	uint8_t *noise = malloc(60000);
+	assert_non_null(noise);
+	sign_random(noise, 60000);
+	return send_text(s, st, number, noise, 60000, 0);
 }
 
 static int run_for(struct sealer *s, int64_t ms)
@@ -306,7 +324,7 @@ static void test_failing_disk(void **state)
 		calls_left = n;
 		uint64_t number = 0;
 		for (int round = 0; round < 12; round++) {
-			for (int i = 0; i < 3 && sealer_accepting(s); i++)
+			for (int i = 0; i < 3 && sealer_accepting(s, st); i++)
 				assert_int_equal(send_frame(s, st, ++number, round % 4 == 3 ? 66000 : 50, 0), 0);
 			assert_int_equal(run_for(s, 1000), 0);
 		}
@@ -524,35 +542,82 @@ static void test_trim(void **state)
  * only the newest. */
 static void test_segments(void **state)
 {
-	uint8_t *noise = malloc(60000);
 	uint64_t segment = 0, offset, number = 0;
 	struct sealer *s = open_sealer(NULL, 0);
 	struct stream *st = sealer_stream(s, &one);
-	assert_non_null(noise);
 	for (int i = 0; i < 700; i++) {
-		struct buffer run, payload;
-		struct fault fault;
-		uint64_t last = 0;
-		sign_random(noise, 60000);
-		buffer_init(&run, FRAME_RUN_MAX);
-		buffer_init(&payload, 2 * FRAME_RUN_MAX);
-		assert_int_equal(record_put(&run, &last, 0, RECORD_OUT, 60000, noise), 0);
-		struct frame f = { .stream = st->id, .number = ++number, .boot_ns = fake_boot(), .run = run.data,
-				   .run_len = run.len };
-		assert_int_equal(frame_encode(&payload, &f), 0);
-		assert_int_equal(sealer_frame(s, st, payload.data, payload.len, &fault), 0);
-		buffer_free(&run);
-		buffer_free(&payload);
+		assert_int_equal(send_noise(s, st, ++number), 0);
 		assert_int_equal(run_for(s, 1), 0);
 	}
 	sealer_durable(s, &segment, &offset);
 	assert_true(segment >= 3);
 	sealer_free(s);
-	free(noise);
 	s = open_sealer(&one, 1);
 	assert_true(sealer_stream(s, &one)->accepted >= number - 10);
 	assert_int_equal(sealer_stop(s, 100), 0);
 	sealer_free(s);
+	assert_int_equal(check().verdict, VERDICT_UNANCHORED);
+}
+
+/* The disk fills up: frames wait in their sockets, but what was taken is signed,
+ * the host's own events are still taken, a little, and the chain is closed. */
+static void test_no_room(void **state)
+{
+	struct sealer_status status;
+	struct sealer *s = open_sealer(NULL, 0);
+	struct stream *st = sealer_stream(s, &one), *vital = sealer_stream(s, &two);
+	vital->vital = true;
+	assert_int_equal(send_frame(s, st, 1, 60000, 0), 0);
+	assert_int_equal(send_frame(s, st, 2, 30000, 0), 0);
+	assert_true(sealer_accepting(s, st) && sealer_accepting(s, vital));
+	disk_room = 100000;
+	assert_int_equal(run_for(s, 1), 0);
+	assert_int_equal(sealer_space(s), SPACE_NONE);
+	assert_false(sealer_accepting(s, st));
+	uint64_t number = 0;
+	while (sealer_accepting(s, vital)) {
+		assert_int_equal(send_frame(s, vital, ++number, 1000, 0), 0);
+		assert_int_equal(run_for(s, 100), 0);
+	}
+	assert_in_range(number, ROOM_RESERVE / 8 / 1100, ROOM_RESERVE / 8 / 1000);
+	assert_int_equal(run_for(s, 6000), 0);
+	assert_int_equal(st->durable, 2);
+	sealer_status(s, &status);
+	assert_true(status.spool_percent > 0 && status.space == SPACE_NONE);
+	disk_room = 1 << 30;
+	assert_int_equal(run_for(s, 1), 0);
+	assert_int_equal(sealer_space(s), SPACE_ROOM);
+	assert_true(sealer_accepting(s, st) && sealer_accepting(s, vital));
+	disk_room = 0;
+	assert_int_equal(sealer_stop(s, 1000), 0);
+	sealer_free(s);
+	assert_int_equal(check().verdict, VERDICT_UNANCHORED);
+}
+
+/* A quota counts what is taken now and will be needed for it once more. */
+static void test_quota(void **state)
+{
+	config.spool_max = 4 << 20;
+	struct sealer *s = open_sealer(NULL, 0);
+	struct stream *st = sealer_stream(s, &one);
+	enum space_level level = SPACE_ROOM;
+	uint64_t number = 0;
+	while (sealer_accepting(s, st)) {
+		assert_true(number < 1000);
+		assert_int_equal(send_noise(s, st, ++number), 0);
+		assert_int_equal(run_for(s, 300), 0);
+		assert_true(sealer_space(s) >= level);
+		level = sealer_space(s);
+	}
+	assert_int_equal(level, SPACE_NONE);
+	assert_int_equal(st->durable, number);
+	assert_int_equal(sealer_stop(s, 1000), 0);
+	struct sealer_status status;
+	sealer_status(s, &status);
+	assert_in_range(status.spool_bytes, 3 << 20, 4 << 20);
+	assert_true(count_segments() >= 3); /* so that there is something to trim */
+	sealer_free(s);
+	config.spool_max = 0;
 	assert_int_equal(check().verdict, VERDICT_UNANCHORED);
 }
 
@@ -566,7 +631,7 @@ static void test_many_streams(void **state)
 	for (uint64_t n = 1; n <= 40; n++)
 		for (int i = 0; i < 200; i++) {
 			struct id id = { { 50, (uint8_t)i } };
-			if (!sealer_accepting(s))
+			if (!sealer_accepting(s, sealer_stream(s, &id)))
 				assert_int_equal(run_for(s, 1), 0);
 			assert_int_equal(send_frame(s, sealer_stream(s, &id), n, n == 40 ? 60000 : 0, 0), 0);
 		}
@@ -597,7 +662,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_slot), TEST(test_session), TEST(test_heartbeat_and_interval), TEST(test_recorder_lost),
 		TEST(test_killed), TEST(test_reboot_and_lost_key), TEST(test_failing_disk), TEST(test_receipts), TEST(test_log_is_followed), TEST(test_trim),
-		TEST(test_segments), TEST(test_many_streams),
+		TEST(test_no_room), TEST(test_quota), TEST(test_segments), TEST(test_many_streams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,11 +90,20 @@ static char *segment_path(uint64_t number)
 }
 
 /* ---- faults ---- */
+static bool given_back; /* a full disk has room again once the reserve is gone */
+
+static bool has_reserve(void)
+{
+	char path[128];
+	(void)snprintf(path, sizeof path, "%s/reserve", dir);
+	return access(path, F_OK) == 0;
+}
+
 static int write_budget = -1, sync_fails, write_errno = ENOSPC;
 
 static ssize_t limited_write(int fd, const void *data, size_t len)
 {
-	if (write_budget < 0)
+	if (write_budget < 0 || (given_back && !has_reserve()))
 		return write(fd, data, len);
 	if (write_budget == 0) {
 		errno = write_errno;
@@ -115,7 +124,15 @@ static int failing_sync(int fd)
 	return fdatasync(fd);
 }
 
-static const struct spool_calls faulty = { limited_write, failing_sync };
+static uint64_t disk_room = 1 << 30;
+
+static int has_room(int fd, uint64_t *bytes)
+{
+	*bytes = disk_room;
+	return 0;
+}
+
+static const struct spool_calls faulty = { limited_write, failing_sync, has_room };
 
 static void test_write_and_read(void **state)
 {
@@ -263,6 +280,47 @@ static void test_undeclared_damage_is_told(void **state)
 	assert_string_equal(read_all(0, 0), "!!!");
 }
 
+/* The reserve is given back for what finds no room, also for a new segment, and
+ * made again when there is room for twice as much. */
+static void test_reserve(void **state)
+{
+	struct spool *s = open_spool();
+	spool_use_calls(s, &faulty);
+	disk_room = 300000;
+	spool_set_reserve(s, 200000);
+	assert_false(spool_reserved(s) || has_reserve());
+	assert_int_equal(spool_room(s), 100000);
+	disk_room = 1 << 30;
+	assert_int_equal(spool_room(s), (1 << 30) - 200000);
+	assert_true(spool_reserved(s) && has_reserve());
+	assert_int_equal(spool_begin(s), 0);
+	given_back = true;
+	write_budget = 0;
+	disk_room = 0;
+	put(s, 'a', 1000);
+	assert_int_equal(spool_sync(s), 0);
+	assert_false(spool_reserved(s) || has_reserve());
+	assert_int_equal(spool_room(s), 0);
+	disk_room = 1 << 30;
+	(void)spool_room(s);
+	assert_true(has_reserve());
+	assert_int_equal(spool_begin(s), 0);
+	assert_false(has_reserve());
+	put(s, 'b', 1000);
+	assert_int_equal(spool_sync(s), 0);
+	given_back = false;
+	put(s, 'c', 1000);
+	assert_int_equal(spool_sync(s), ITM_ESYS);
+	(void)spool_room(s);
+	spool_close(s);
+	write_budget = -1;
+	s = open_spool();
+	spool_set_reserve(s, 200000); /* found again */
+	assert_true(spool_reserved(s));
+	spool_close(s);
+	assert_string_equal(read_all(0, 0), "ab");
+}
+
 static void test_names(void **state)
 {
 	uint64_t n;
@@ -284,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_broken_write_moves_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_torn_tail, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undeclared_damage_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 		cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
