@@ -327,31 +327,6 @@ def test_broker_lying():
     return with_fake("lying", lying)
 
 
-def test_spool_full():
-    agent_away()
-    away = SPOOL + ".away"
-    os.rename(SPOOL, away)
-    st = os.stat(away)
-    used = sum(os.path.getsize(os.path.join(away, n)) for n in os.listdir(away))
-    os.mkdir(SPOOL)
-    run(["mount", "-t", "tmpfs", "-o", f"size={used // 1024 + 8192}k,uid={st.st_uid},gid={st.st_gid},mode={st.st_mode & 0o7777:o}", "tiny", SPOOL])
-    run(["cp", "-a", f"{away}/.", SPOOL])
-    try:
-        agent_back()
-        run(["dd", "if=/dev/zero", f"of={SPOOL}/filler", "bs=4k"])
-        return tried("spool full")
-    finally:
-        run(["rm", "-f", f"{SPOOL}/filler"])
-        DAEMONS.stop("itm-agentd")
-        wait_for("the end of the agent", 15, lambda: not pids("itm-sealer") and not pids("itm-forwardd"))
-        # The chain went on in the small spool: an older one would be a fork.
-        run(["rsync", "-a", "--delete", f"{SPOOL}/", f"{away}/"])
-        wait_for("unmounting", 15, lambda: run(["umount", SPOOL]).returncode == 0)
-        os.rmdir(SPOOL)
-        os.rename(away, SPOOL)
-        agent_back()
-
-
 for _test in list(vars().values()):
     if callable(_test) and getattr(_test, "__name__", "").startswith("test_"):
         _test.limit_s = 300

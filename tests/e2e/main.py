@@ -30,6 +30,7 @@ import policy_tests
 import sealed_tests
 import level_tests
 import process_tests
+import spool_tests
 import upgrade_tests
 import transfer_tests
 import ways_tests
@@ -42,6 +43,7 @@ MODULES = [
     policy_tests,
     enable_tests,
     failure_matrix,
+    spool_tests,
     upgrade_tests,
     transfer_tests,
     sealed_tests,
