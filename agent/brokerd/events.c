@@ -236,7 +236,10 @@ static void notice_space(struct events *e)
 	begin(&b, words[e->space]);
 	put_text(&b, "reason", reasons[e->space]);
 	put_text(&b, "policy", space_policy_name(o->policy));
-	tell(e, &b);
+	if (e->space >= SPACE_FULL)
+		tell_alert(e, ALERT_SPOOL_FULL, &b);
+	else
+		tell(e, &b);
 }
 
 bool events_spool_refuses(const struct events *e, enum users_failure failure)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from lab import DAEMONS, SSH, SPOOL, Failure, Skip, Terminal, check, pids, run, wait_for
+from lab import DAEMONS, SSH, Failure, Skip, Terminal, check, pids, run, wait_for
 
 BOUND_S = 2.0    # PAM and stub together
 HARNESS_S = 1.0  # eight logins at a time, above what a login takes by itself

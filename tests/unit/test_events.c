@@ -299,9 +299,11 @@ static void test_space(void **state)
 	sealer_tells_space(f, SPACE_ROOM, SPACE_BLOCK);
 	recording_flush(&f->events.stream.recording);
 	read_frames(f);
-	assert_int_equal(f->count, 5);
-	static const char *const words[] = { "spool-low", "spool-full", "spool-exhausted", "spool-recovered" };
-	for (size_t i = 0; i < 4; i++) {
+	static const char *const words[] = {
+		"spool-low", "spool-full", "alert\nalert=spool-full", "spool-exhausted", "alert\nalert=spool-full", "spool-recovered",
+	};
+	assert_int_equal(f->count, 7);
+	for (size_t i = 0; i < 6; i++) {
 		char line[64];
 		snprintf(line, sizeof line, "event=%s\n", words[i]);
 		assert_non_null(strstr(f->seen[i + 1], line));
