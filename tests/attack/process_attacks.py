@@ -1,7 +1,7 @@
 """The processes that record: looked at, stopped, slowed, ended."""
+import contextlib
 import os
 import signal
-import time
 
 import lab
 from lab import Failure
@@ -82,17 +82,18 @@ def end_by(target, whom, number):
     with session(target) as terminal:
         pid = getattr(terminal.ids, whom)
         terminal.command(f"echo {spell(word)}", rf"[\r\n]{word}")
-        time.sleep(1.3)
+        target.recorded(word)
         child = os.fork()
         if child == 0:
             pass_on(target, pid, number)
         done = os.waitpid(child, 0)[1] # the session's own process may end first
         if done != 0:
             return Outcome(REFUSED)
-        try:
+        terminal.reap(3)
+        if terminal.status is None:
+            with contextlib.suppress(Failure, OSError):  # else it was on its way to its end
+                return shell_is_recorded(target, terminal)
             terminal.end(3)
-        except Failure:
-            return shell_is_recorded(target, terminal)
     return how_it_ended(target, before, word)
 
 
@@ -127,11 +128,10 @@ def kill_all(target):
     word, before = fresh_word(), target.marks()
     with session(target) as terminal:
         terminal.command(f"echo {spell(word)}", rf"[\r\n]{word}")
-        time.sleep(1.3)
+        target.recorded(word)
         terminal.type("kill -KILL -1\r")
-        try:
-            terminal.end(6)
-        except Failure:
+        terminal.reap(6)
+        if terminal.status is None:
             terminal.type("exec kill -KILL $PPID\r")
             terminal.end(5)
     return how_it_ended(target, before, word)

@@ -31,7 +31,7 @@ def session(target, *options):
         if terminal.status is None:
             with contextlib.suppress(OSError, Failure):
                 terminal.type("exit\r")
-                terminal.end(0.7)  # a shell inside a shell: ssh is ended then
+                terminal.reap(0.7)  # a shell inside a shell: ssh is ended then
 
 
 def probe(terminal, *arguments):

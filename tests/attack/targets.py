@@ -138,7 +138,7 @@ class Target:
         return subprocess.Popen(argv, user=self.user, group=self.user, extra_groups=[], env=environment,
                                 start_new_session=True, **options)
 
-    def recorded(self, text, seconds=3.0):
+    def recorded(self, text, seconds=20.0):
         """Whether the record holds text, at the latest after so long."""
         deadline = time.monotonic() + seconds
         while not self.holds(text.encode()):
