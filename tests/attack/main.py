@@ -26,11 +26,11 @@ import stream_attacks  # noqa: F401
 import file_attacks  # noqa: F401
 import canaries  # noqa: F401
 
-LIMIT_S = 90
+LIMIT_S = 120
 
 
 def on_alarm(*_):
-    raise lab.Failure("time limit")
+    raise lab.TimeLimit("time limit")
 
 
 def attempt(one, target):
@@ -39,7 +39,7 @@ def attempt(one, target):
     signal.alarm(LIMIT_S)
     try:
         return one.function(target)
-    except (lab.Failure, subprocess.SubprocessError, OSError) as error:
+    except (lab.Failure, lab.TimeLimit, subprocess.SubprocessError, OSError) as error:
         text = re.sub(r"\s+", " ", str(error))
         frames = [f for f in traceback.extract_tb(error.__traceback__) if "attacks" in f.filename or "canaries" in f.filename]
         return Outcome(FAULT, f"{text[:300]} (line {frames[-1].lineno})" if frames else text[:300])

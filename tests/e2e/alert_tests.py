@@ -8,7 +8,8 @@ import signal
 import struct
 import time
 
-from lab import (DAEMONS, INDEX, SPOOL, Failure, NewSessions, Skip, check, equal, itm, listed, login, pids, run, verify, wait_for)
+from lab import (DAEMONS, INDEX, SPOOL, Failure, NewSessions, Skip, check, equal, itm, listed, login, pids, run, ssh, verify,
+                 wait_for)
 
 INDEXD = "/usr/libexec/itm/itm-indexd"
 
@@ -65,6 +66,13 @@ def restart(*names):
     DAEMONS.ready()
 
 
+def heard():
+    """The server has a new block of the host: its silence counts from here, and would be told anew."""
+    with NewSessions("alice") as new:
+        ssh("alice", "true")
+    wait_for("a block of a session", 30, lambda: [s for s in new.now() if s["sealed"]])
+
+
 def test_a_killed_recorder_is_an_alert_of_its_session():
     with NewAlerts() as new, NewSessions("alice") as recordings:
         with login("alice") as shell:
@@ -84,6 +92,7 @@ def test_a_killed_recorder_is_an_alert_of_its_session():
 
 def test_a_silent_host_is_an_alert_of_the_log_and_comes_again_in_a_new_index():
     with settings(server="silence = 3s\n"), NewAlerts() as new:
+        heard()
         sealer = pids("itm-sealer")[-1]
         os.kill(sealer, signal.SIGSTOP)
         try:
@@ -220,6 +229,7 @@ def test_parts_of_the_agent_that_are_stopped_frozen_or_killed_are_alerts():
 
 def test_a_supervisor_killed_alone_or_with_all_its_parts_is_an_alert():
     with settings(agent=QUICK, server="silence = 5s\n"), NewAlerts() as new:
+        heard()
         DAEMONS.stop("itm-agentd", signal.SIGKILL)
         wait_for("the broker's word", 60, lambda: [a for a in alerts("--spool", SPOOL) if "no other came" in a["facts"]["reason"]])
         new.wait("host-silent") # the forwarder ended with its supervisor
@@ -227,6 +237,7 @@ def test_a_supervisor_killed_alone_or_with_all_its_parts_is_an_alert():
         new.wait("agent-died", matching=lambda a: "no other came" in a["facts"]["reason"])
         new.wait("agent-died", matching=lambda a: "another was started" in a["facts"]["reason"])
         DAEMONS.ready()
+        heard()
         with Cgroup() as group:
             for name in ("itm-agentd", "itm-brokerd", "itm-sealer", "itm-forwardd", "itm-watchd"):
                 for pid in pids(name):

@@ -20,6 +20,7 @@ STORE = "/var/lib/itm/store"
 SPOOL = "/var/lib/itm/spool"
 INDEX = "/var/lib/itm/index"
 SSH = ["ssh", "-F", "/root/.ssh/config"]
+PROGRAMS = ["itm-agentd", "itm-brokerd", "itm-sealer", "itm-forwardd", "itm-watchd", "itm-server", "itm-ingestd", "itm-indexd"]
 NOTICE = b"This session is recorded.\r\n"
 PATIENCE = 4    # limits of waiting are written for a quiet machine: a busy one has so many times as long
 
@@ -30,6 +31,10 @@ class Failure(Exception):
 
 class Skip(Exception):
     pass
+
+
+class TimeLimit(Exception):
+    """Of a whole test; no wait takes it for its own probe's failure."""
 
 
 def check(condition, words):
@@ -127,6 +132,15 @@ class Daemons:
         self.running["itm-agentd"].send_signal(signal.SIGHUP)
         wait_for("the new settings", 10, lambda: [e for e in listed(itm("events", "--json", "--limit", "1000"))
                                                   if e["event"] == "policy-changed" and e["time"] >= since])
+
+    def mend(self):
+        """After a failed test: what it may have left stopped or dead runs for the next."""
+        for name in ("itm-server", "itm-agentd"):
+            if name not in self.running or self.running[name].poll() is not None:
+                self.start(name)
+        for pid in [p for name in PROGRAMS for p in pids(name)]:
+            os.kill(pid, signal.SIGCONT)
+        self.ready()
 
     def log(self, name):
         with open(f"{LAB}/{name}.log", errors="replace") as f:

@@ -7,6 +7,7 @@
 side run all of them.
 """
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -70,23 +71,29 @@ def tests():
 
 
 def on_alarm(*_):
-    raise lab.Failure("time limit")
+    raise lab.TimeLimit("time limit")
 
 
-def show_logs():
+def logs():
+    found = {}
     for name in ("itm-agentd", "itm-server"):
-        try:
-            for line in lab.DAEMONS.log(name).split("\n")[-25:]:
-                if line:
-                    print(f"# {name}: {line}")
-        except FileNotFoundError:
-            pass
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = lab.DAEMONS.log(name)
+    return found
+
+
+def show_logs(before):
+    """What the daemons said since then, the last of it."""
+    for name, text in logs().items():
+        for line in text[len(before.get(name, "")):].split("\n")[-40:]:
+            if line:
+                print(f"# {name}: {line}")
 
 
 def run_one(number, name, function):
     signal.signal(signal.SIGALRM, on_alarm)
     signal.alarm(max(getattr(function, "limit_s", 0), LIMIT_S))
-    begun = time.monotonic()
+    begun, said = time.monotonic(), logs()
     label = f"{number} - e2e: {name}"
     try:
         note = function()
@@ -95,7 +102,7 @@ def run_one(number, name, function):
     except lab.Skip as reason:
         print(f"ok {label} # SKIP {reason}")
         return True
-    except (lab.Failure, subprocess.SubprocessError, OSError) as error:
+    except (lab.Failure, lab.TimeLimit, subprocess.SubprocessError, OSError) as error:
         where = traceback.extract_tb(error.__traceback__)
         mine = [f for f in where if f.filename.endswith("_tests.py")]
         print(f"not ok {label}")
@@ -108,8 +115,10 @@ def run_one(number, name, function):
             print(f"#   {line}")
     finally:
         signal.alarm(0)
-        if time.monotonic() - begun > 20:
-            print(f"# took {time.monotonic() - begun:.0f} s")
+    show_logs(said)
+    print(f"# took {time.monotonic() - begun:.0f} s")
+    with contextlib.suppress(lab.Failure, ProcessLookupError):
+        lab.DAEMONS.mend()
     return False
 
 
@@ -129,14 +138,12 @@ def main():
         lab.DAEMONS.start_all()
     except (lab.Failure, OSError) as error:
         print(f"not ok 1 - e2e: the daemons start\n#   {error}")
-        show_logs()
+        show_logs({})
         return 1
     failed = 0
     for number, (name, function) in enumerate(chosen, 1):
         if not run_one(number, name, function):
             failed += 1
-    if failed:
-        show_logs()
     return 1 if failed else 0
 
 
