@@ -274,8 +274,10 @@ def listed(text):
 
 
 def this_moment():
-    """As times are listed: they compare as text."""
+    """As times are listed: they compare as text.  Clocks are read one after the other and rounded: what begins
+    after this is told with a later time."""
     now = time.time_ns() // 1_000_000
+    time.sleep(0.05)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1000)) + f".{now % 1000:03}Z"
 
 
