@@ -89,6 +89,11 @@ void chain_chunk(struct chain *c, const char *text, uint16_t flags)
 	chain_frame(c, text);
 	buffer_init(&payload, UNIT_PAYLOAD_MAX);
 	record_columns_clear(&c->columns);
+	if (c->env != NULL) {
+		struct record_event env = { .kind = RECORD_ENV, .data = (const uint8_t *)c->env, .len = strlen(c->env) };
+		must(record_columns_put(&c->columns, &env) == 0);
+	}
+	c->env = NULL;
 	must(record_columns_put(&c->columns, &event) == 0);
 	if (flags & CHUNK_LOSS)
 		must(record_columns_put(&c->columns, &gap) == 0);

@@ -27,6 +27,7 @@ struct chain {
 	struct chunk_writer *writer;
 	struct id stream;
 	struct record_columns columns;
+	const char *env;                 /* session metadata for the next chunk, borrowed; NULL = none */
 	uint64_t frame;
 	uint8_t leaves[256][HASH_SIZE];  /* of the server's log */
 	uint64_t leaf_count;
