@@ -261,8 +261,9 @@ int walk_store(struct walk *w, const char *dir)
 	w->evidence = evidence_open(dir, NULL, false, &r);
 	if (w->evidence == NULL)
 		return r;
-	w->log_before = walk_log_size(dir);
-	r = evidence_segments(w->evidence, each_segment, w);
+	r = walk_log_size(dir, &w->log_before);
+	if (r == 0)
+		r = evidence_segments(w->evidence, each_segment, w);
 	if (r == 0)
 		r = walk_log(w, dir);
 	walk_quarantine(w, dir);

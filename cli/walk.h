@@ -56,6 +56,7 @@ struct walk {
 	size_t held_count;
 	uint64_t units;
 	struct walk_acts *acts;
+	int acts_error;                  /* they could not all be kept */
 	uint64_t log_before;             /* leaves of the log before the segments were read */
 };
 
@@ -82,14 +83,16 @@ void walk_doubt(struct walk *w, const char *reason);
 /* The central log below a store, after its segments (walk_log.c): nothing
  * without a trusted log key. */
 int walk_log(struct walk *w, const char *store);
-/* Leaves by its checkpoint, whoever signed it; 0 = none. */
-uint64_t walk_log_size(const char *store);
+/* Leaves by its checkpoint, whoever signed it; 0 = there is none that can be
+ * read as one.  0, or ITM_E*: the file could not be read. */
+int walk_log_size(const char *store, uint64_t *leaves);
 
 /* Acts against removals (walk_acts.c): a declaration in a segment; an act's text,
- * which is a leaf, or, not logged, waits to be one; then the judgement. */
+ * which is a leaf, or, not logged, waits to be one; then the judgement: 0, or
+ * ITM_ENOMEM, ITM_ELIMIT when it can't be told. */
 void walk_acts_removal(struct walk *w, const struct removal *r);
 void walk_acts_leaf(struct walk *w, uint64_t leaf, const void *text, size_t len, bool logged);
-void walk_acts_judge(struct walk *w);
+int walk_acts_judge(struct walk *w);
 void walk_acts_free(struct walk *w);
 
 /* For walk_log.c: the verifier of a host, NULL out of memory. */

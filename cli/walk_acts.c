@@ -28,7 +28,6 @@ struct walk_acts {
 	struct removed_list declared, told;
 	uint8_t (*approvals)[HASH_SIZE];
 	size_t approval_count;
-	bool full;
 	/* The act being read, and what was asked. */
 	struct act act, asked;
 	uint8_t request[REQUEST_MAX];
@@ -38,6 +37,8 @@ static struct walk_acts *acts_of(struct walk *w)
 {
 	if (w->acts == NULL)
 		w->acts = calloc(1, sizeof(*w->acts));
+	if (w->acts == NULL)
+		w->acts_error = ITM_ENOMEM;
 	return w->acts;
 }
 
@@ -52,7 +53,7 @@ void walk_acts_free(struct walk *w)
 	w->acts = NULL;
 }
 
-static void add(struct walk_acts *a, struct removed_list *l, const struct removed *one)
+static void add(struct walk *w, struct removed_list *l, const struct removed *one)
 {
 	size_t room = l->room == 0 ? ACTS_FIRST : 2 * l->room;
 	struct removed *list = l->list;
@@ -60,7 +61,7 @@ static void add(struct walk_acts *a, struct removed_list *l, const struct remove
 	if (l->count == l->room) {
 		list = room <= ACTS_MAX ? realloc(l->list, room * sizeof(*list)) : NULL;
 		if (list == NULL) {
-			a->full = true;
+			w->acts_error = room <= ACTS_MAX ? ITM_ENOMEM : ITM_ELIMIT;
 			return;
 		}
 		l->list = list;
@@ -75,11 +76,11 @@ void walk_acts_removal(struct walk *w, const struct removal *r)
 	const struct removed one = { .wall_ns = r->wall_ns, .stream = r->stream, .act = (uint8_t)r->act };
 
 	if (a != NULL)
-		add(a, &a->declared, &one);
+		add(w, &a->declared, &one);
 }
 
 /* Its request's hash is kept; the signature is for who has the approvers' keys. */
-static const char *take_approval(struct walk_acts *a)
+static const char *take_approval(struct walk *w, struct walk_acts *a)
 {
 	uint8_t (*grown)[HASH_SIZE];
 	size_t len;
@@ -91,7 +92,7 @@ static const char *take_approval(struct walk_acts *a)
 		return "an act in the log has an approval that is not for it";
 	grown = a->approval_count < ACTS_MAX ? realloc(a->approvals, (a->approval_count + 1) * sizeof(*grown)) : NULL;
 	if (grown == NULL) {
-		a->full = true;
+		w->acts_error = a->approval_count < ACTS_MAX ? ITM_ENOMEM : ITM_ELIMIT;
 		return NULL;
 	}
 	a->approvals = grown;
@@ -100,14 +101,14 @@ static const char *take_approval(struct walk_acts *a)
 }
 
 /* Sessions that retention took are lines of its details. */
-static void take_retention(struct walk_acts *a, struct removed *one)
+static void take_retention(struct walk *w, struct walk_acts *a, struct removed *one)
 {
 	char line[ID_TEXT_SIZE];
 
 	for (const char *at = a->act.detail; *at != '\0'; at += strcspn(at, "\n") + 1) {
 		snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
 		if (id_parse(line, &one->stream) == 0)
-			add(a, &a->told, one);
+			add(w, &a->told, one);
 	}
 }
 
@@ -121,7 +122,7 @@ void walk_acts_leaf(struct walk *w, uint64_t leaf, const void *text, size_t len,
 
 	if (a == NULL || act_decode(text, len, &a->act, NULL) != 0)
 		return;
-	wrong = logged ? take_approval(a) : NULL;
+	wrong = logged ? take_approval(w, a) : NULL;
 	if (wrong != NULL)
 		walk_flaw(w, "log", leaf, wrong);
 	if (logged && strcmp(a->act.verb, "destroy-key") == 0)
@@ -132,9 +133,9 @@ void walk_acts_leaf(struct walk *w, uint64_t leaf, const void *text, size_t len,
 		if (strcmp(a->act.verb, verbs[i].verb) != 0)
 			continue;
 		if (one.act == REMOVAL_RETENTION)
-			take_retention(a, &one);
+			take_retention(w, a, &one);
 		else if (id_parse(a->act.subject, &one.stream) == 0)
-			add(a, &a->told, &one);
+			add(w, &a->told, &one);
 	}
 }
 
@@ -174,12 +175,12 @@ static void say(struct walk *w, const struct removed *one, const char *what)
 	walk_flaw(w, "log", 0, words);
 }
 
-void walk_acts_judge(struct walk *w)
+int walk_acts_judge(struct walk *w)
 {
 	struct walk_acts *a = w->acts;
 
-	if (a == NULL)
-		return;
+	if (a == NULL || w->acts_error != 0)
+		return w->acts_error;
 	sort(&a->declared);
 	sort(&a->told);
 	for (size_t i = 0; i < a->declared.count; i++)
@@ -193,6 +194,5 @@ void walk_acts_judge(struct walk *w)
 	for (size_t i = 1; i < a->approval_count; i++)
 		if (memcmp(a->approvals[i - 1], a->approvals[i], HASH_SIZE) == 0)
 			walk_flaw(w, "log", 0, "one approval stands in two acts");
-	if (a->full)
-		walk_flaw(w, "log", 0, "more acts and removals than can be compared");
+	return 0;
 }

@@ -195,9 +195,7 @@ static int check_acts(struct walk_log *l, const struct checkpoint *c)
 {
 	int r = evidence_acts(l->walk->evidence, c->size, waiting_act, l->walk);
 
-	if (r == 0)
-		walk_acts_judge(l->walk);
-	return r;
+	return r == 0 ? walk_acts_judge(l->walk) : r;
 }
 
 static int check_log(struct walk_log *l, struct tile_log *tiles, const struct checkpoint *c)
@@ -223,7 +221,7 @@ static int check_log(struct walk_log *l, struct tile_log *tiles, const struct ch
 	return 0;
 }
 
-uint64_t walk_log_size(const char *store)
+int walk_log_size(const char *store, uint64_t *leaves)
 {
 	struct checkpoint c = { .size = 0 };
 	struct buffer file;
@@ -232,11 +230,12 @@ uint64_t walk_log_size(const char *store)
 
 	snprintf(dir, sizeof(dir), "%.3900s/log", store);
 	buffer_init(&file, NOTE_MAX);
-	if (tile_checkpoint(dir, &file) != 0 || note_decode(file.data, file.len, &note, NULL) != 0 ||
-	    checkpoint_decode(note.text, note.text_len, &c, NULL) != 0)
-		c.size = 0;
+	int r = tile_checkpoint(dir, &file);
+	if (r == 0 && note_decode(file.data, file.len, &note, NULL) == 0 &&
+	    checkpoint_decode(note.text, note.text_len, &c, NULL) == 0)
+		*leaves = c.size;
 	buffer_free(&file);
-	return c.size;
+	return r == ITM_ENOMEM || r == ITM_ESYS ? r : 0; /* the rest is told when the log is read */
 }
 
 int walk_log(struct walk *w, const char *store)
