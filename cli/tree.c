@@ -19,7 +19,7 @@
 
 static const char *const program = "itm tree";
 
-enum { DEPTH_MAX = 64, NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000 };
 
 struct tree_options {
 	struct places_options places;
@@ -71,7 +71,7 @@ static void put_state(struct buffer *b, const struct process_seen *s)
 		buffer_printf(b, "exit %d", WEXITSTATUS(s->status));
 }
 
-static void print_notes(struct buffer *b, const struct process_seen *s, const char *indent)
+static void print_notes(struct buffer *b, const struct process_seen *s, const char *branch)
 {
 	const char *at = (const char *)s->notes.data;
 	size_t left = s->notes.len;
@@ -79,7 +79,7 @@ static void print_notes(struct buffer *b, const struct process_seen *s, const ch
 	while (left > 0) {
 		const char *end = memchr(at, '\n', left);
 		size_t len = end != NULL ? (size_t)(end - at) : left;
-		buffer_printf(b, "%40s%s   ", "", indent);
+		buffer_printf(b, "%*s   ", 37 + (int)strlen(branch), "");
 		text_escape(b, at, len);
 		buffer_put_u8(b, '\n');
 		at += end != NULL ? len + 1 : len;
@@ -87,7 +87,7 @@ static void print_notes(struct buffer *b, const struct process_seen *s, const ch
 	}
 }
 
-static void print_one(const struct processes *p, const struct process_seen *s, const char *indent, const char *branch)
+static void print_one(const struct processes *p, const struct process_seen *s, const char *branch)
 {
 	char when[WHEN_TEXT_SIZE], state[32];
 	struct buffer b;
@@ -97,70 +97,27 @@ static void print_one(const struct processes *p, const struct process_seen *s, c
 	put_state(&b, s);
 	snprintf(state, sizeof state, "%s", buffer_text(&b) != NULL ? buffer_text(&b) : "");
 	buffer_clear(&b);
-	buffer_printf(&b, "%s %7u %6u %-10s %s%s", when + 11, s->pid, s->euid, state, indent, branch);
+	buffer_printf(&b, "%s %7u %6u %-10s %s", when + 11, s->pid, s->euid, state, branch);
 	ran_put_command(&b, p, s);
 	buffer_put_u8(&b, '\n');
-	print_notes(&b, s, indent);
+	print_notes(&b, s, branch);
 	fwrite(b.data, 1, b.len, stdout);
 	buffer_free(&b);
 }
 
-/* Children follow their parent in the list; deeper than DEPTH_MAX they are
- * drawn at that depth. */
-static void print_tree(const struct processes *p, const size_t *first, const size_t *next, int64_t at_wall_ns)
+static int on_process(void *context, const struct processes *p, size_t at, const char *branch)
 {
-	size_t path[DEPTH_MAX];
-	char indent[DEPTH_MAX * 3 + 1] = "";
-	size_t depth = 0;
+	const int64_t *at_wall_ns = context;
 
-	for (size_t i = 0; i < p->count; i++) {
-		if (p->list[i].parent != i)
-			continue;
-		path[depth = 0] = i;
-		for (;;) {
-			size_t at = path[depth];
-			bool more = next[at] != SIZE_MAX && depth > 0;
-			indent[depth > 0 ? (depth - 1) * 3 : 0] = '\0';
-			if (lived(&p->list[at], at_wall_ns))
-				print_one(p, &p->list[at], indent, depth == 0 ? "" : more ? "|- " : "`- ");
-			if (first[at] != SIZE_MAX && depth + 1 < DEPTH_MAX) {
-				if (depth > 0)
-					memcpy(indent + (depth - 1) * 3, more ? "|  " : "   ", 3);
-				path[++depth] = first[at];
-				continue;
-			}
-			while (depth > 0 && next[path[depth]] == SIZE_MAX)
-				depth--;
-			if (depth == 0)
-				break;
-			path[depth] = next[path[depth]];
-		}
-	}
+	if (lived(&p->list[at], *at_wall_ns))
+		print_one(p, &p->list[at], branch);
+	return 0;
 }
 
 static int print_text(const struct processes *p, int64_t at_wall_ns)
 {
-	size_t *first = malloc((p->count + 1) * sizeof *first), *next = malloc((p->count + 1) * sizeof *next);
-
-	if (first == NULL || next == NULL) {
-		free(first);
-		free(next);
-		return EX_OSERR;
-	}
-	for (size_t i = 0; i < p->count; i++)
-		first[i] = next[i] = SIZE_MAX;
-	for (size_t i = p->count; i-- > 0; ) {
-		size_t above = p->list[i].parent;
-		if (above == i)
-			continue;
-		next[i] = first[above];
-		first[above] = i;
-	}
 	printf("%-8s %7s %6s %-10s %s\n", "BEGAN", "PID", "UID", "STATE", "COMMAND");
-	print_tree(p, first, next, at_wall_ns);
-	free(first);
-	free(next);
-	return 0;
+	return ran_walk(p, on_process, &at_wall_ns) == 0 ? 0 : EX_OSERR;
 }
 
 static void put_name(struct json *j, const char *pid_key, const char *start_key, uint32_t pid, uint64_t start)

@@ -21,6 +21,11 @@ static const char *const help[] = {
 	"i            shorten pauses, or show them in full",
 	".            while paused: to the next output",
 	"/            find a text that is shown; n next, N the one before",
+	"c C          to the next command, to the one before",
+	"m M          to the next alert or event (a file, a loss), to the one before",
+	"p            the processes at this moment",
+	"t            the timeline",
+	"h j k l      another part of a screen larger than yours; z follows the cursor",
 	"Esc          stop a search, close this page",
 	"q            leave",
 };

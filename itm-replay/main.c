@@ -113,22 +113,36 @@ static int write_out(struct source *source, const struct replay_options *o, uint
 	return 0;
 }
 
-static int play(struct source *source, const struct player_config *config, bool seek, uint64_t from_ms,
-		bool paused)
+/* What is to be played, and how. */
+struct show {
+	const struct replay_options *options;
+	const struct places *places;
+	const struct located *where;
+	struct source *source;
+	struct player_config config;
+	bool seek;
+	uint64_t from_ms;
+};
+
+static int play(const struct show *s)
 {
-	struct player *player = player_new(source, config);
+	struct panel *panel = panel_new(s->places, s->where);
+	struct player *player = player_new(s->source, &s->config);
 	int r;
 
-	if (player == NULL) {
+	if (player == NULL || panel == NULL) {
 		say_error(program, "out of memory");
+		player_free(player);
+		panel_free(panel);
 		return EX_OSERR;
 	}
-	if (seek)
-		player_seek(player, from_ms);
-	if (paused)
+	if (s->seek)
+		player_seek(player, s->from_ms);
+	if (s->options->paused)
 		player_pause(player, true);
-	r = viewer_run(player);
+	r = viewer_run(player, panel);
 	player_free(player);
+	panel_free(panel);
 	if (r > 0)
 		return 128 + r;
 	if (r < 0)
@@ -148,30 +162,33 @@ static int start_of(struct source *source, int64_t *wall_ns)
 	return r;
 }
 
-static int show(struct source *source, const struct replay_options *o, struct player_config *config,
-		const char *at)
+static int show(struct show *s, const char *at)
 {
-	bool plain = o->plain || o->json || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
+	bool plain = s->options->plain || s->options->json || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
 	int64_t start_ns = 0;
-	uint64_t from_ms = 0;
+	int r;
 
-	if (at != NULL && (start_of(source, &start_ns) != 0 || when_parse(at, start_ns, &from_ms) != 0)) {
+	s->seek = at != NULL;
+	if (at != NULL && (start_of(s->source, &start_ns) != 0 || when_parse(at, start_ns, &s->from_ms) != 0)) {
 		say_error(program, "@%s: not a time: use 90, 1:30, 1m30s or 2026-11-23T18:00:05", at);
 		return EX_USAGE;
 	}
 	if (plain)
-		return write_out(source, o, from_ms);
-	return play(source, config, at != NULL, from_ms, o->paused);
+		return write_out(s->source, s->options, s->from_ms);
+	s->config.marks = source_open(s->where->dir, &s->where->session.stream, &r);
+	r = play(s);
+	if (s->config.marks != NULL)
+		source_close(s->config.marks);
+	return r;
 }
 
 int main(int argc, char **argv)
 {
 	struct replay_options options = { 0 };
 	char error[LOCATE_ERROR_SIZE];
-	struct player_config config;
 	struct places places;
 	struct located where;
-	struct source *source;
+	struct show shown = { .options = &options, .places = &places, .where = &where };
 	struct sealed *keys;
 	char *at;
 	int r;
@@ -185,7 +202,7 @@ int main(int argc, char **argv)
 		say_error(program, "%s", error);
 		return r == ITM_EINVAL ? EX_USAGE : EX_CONFIG;
 	}
-	r = configure(&options, &config);
+	r = configure(&options, &shown.config);
 	if (r != 0)
 		return r;
 	at = locate_split(argv[0]);
@@ -194,15 +211,15 @@ int main(int argc, char **argv)
 		say_error(program, "%s", error);
 		return say_status(r);
 	}
-	source = source_open(where.dir, &where.session.stream, &r);
-	if (source == NULL) {
+	shown.source = source_open(where.dir, &where.session.stream, &r);
+	if (shown.source == NULL) {
 		say_error(program, "%s: cannot open session %s: %s", where.dir, argv[0], error_text(r));
 		return say_status(r);
 	}
-	r = opening_begin(program, &options.opening, &places, source, &where.session.stream, &keys);
+	r = opening_begin(program, &options.opening, &places, shown.source, &where.session.stream, &keys);
 	if (r == 0)
-		r = show(source, &options, &config, at);
-	source_close(source);
+		r = show(&shown, at);
+	source_close(shown.source);
 	sealed_free(keys);
 	return say_finish(program, r);
 }

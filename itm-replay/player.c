@@ -1,4 +1,4 @@
-#include "itm-replay/player.h"
+#include "itm-replay/player_state.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,47 +6,12 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "itm-replay/finder.h"
 #include "itm-replay/show.h"
-#include "itm-replay/stations.h"
 
 enum {
-	/* Work done before the viewer gets a word in again. */
-	SLICE_BYTES = 4 << 20,
-	SLICE_EVENTS = 20000,
-	SLICE_FIND_EVENTS = 500,  /* each looks at the whole screen */
+	SLICE_BYTES = 4 << 20,    /* shown before the viewer gets a word in again */
 	WORDS_US = 4000000,       /* how long a message stays while it plays */
 	BROKEN_MAX = 10000,       /* a source that only fails must not hold us for ever */
-};
-
-enum job { JOB_NONE, JOB_SEEK, JOB_FIND, JOB_FIND_BACK, JOB_STEP };
-
-struct player {
-	struct source *source;
-	struct vt *vt;
-	struct head head;
-	struct player_config config;
-	struct finder finder;
-	struct typed typed;
-	struct stations stations;
-
-	struct source_event next;    /* borrowed from source; valid with have_next */
-	bool have_next, at_end;      /* at_end: the source had nothing more */
-	uint64_t broken;
-	double position_ms;          /* of the session */
-	uint64_t last_ms;            /* time of the last event fed */
-	int64_t last_wall_ns;
-	uint64_t total_ms;
-
-	bool paused, live, skip_idle, exited, measuring;
-	unsigned speed;
-
-	enum job job;
-	uint64_t target_ms;          /* SEEK: to; FIND*: where we came from */
-	bool found;
-	uint64_t found_ms, count;    /* FIND*: last hit; count before this event */
-	char words[160];
-	uint64_t words_left_us;      /* of the viewer's time */
 };
 
 static void on_line(void *context, const struct vt_cell *cells, unsigned columns, bool wrapped)
@@ -57,8 +22,7 @@ static void on_line(void *context, const struct vt_cell *cells, unsigned columns
 		finder_line(&p->finder, cells, columns, wrapped);
 }
 
-__attribute__((format(printf, 2, 3)))
-static void say(struct player *p, const char *format, ...)
+void player_say(struct player *p, const char *format, ...)
 {
 	va_list ap;
 
@@ -69,7 +33,7 @@ static void say(struct player *p, const char *format, ...)
 }
 
 /* Have the next event at hand.  False: there is none now. */
-static bool fetch(struct player *p)
+bool player_fetch(struct player *p)
 {
 	int r;
 
@@ -81,7 +45,7 @@ static bool fetch(struct player *p)
 		}
 		if (r < 0) {
 			p->broken++;
-			say(p, "the record is broken here: %s", source_fault(p->source));
+			player_say(p, "the record is broken here: %s", source_fault(p->source));
 			continue;
 		}
 		p->have_next = true;
@@ -97,13 +61,13 @@ static void feed_exit(struct player *p, uint64_t status)
 {
 	p->exited = true;
 	if ((status & 0x7f) != 0)
-		say(p, "ended by signal %u", (unsigned)(status & 0x7f));
+		player_say(p, "ended by signal %u", (unsigned)(status & 0x7f));
 	else
-		say(p, "exit status %u", (unsigned)(status >> 8 & 0xff));
+		player_say(p, "exit status %u", (unsigned)(status >> 8 & 0xff));
 }
 
 /* Show the event at hand.  Returns the bytes it held. */
-static size_t feed(struct player *p)
+size_t player_feed(struct player *p)
 {
 	const struct record_event *e = &p->next.event;
 
@@ -111,7 +75,7 @@ static size_t feed(struct player *p)
 	if (e->kind == RECORD_EXIT)
 		feed_exit(p, e->code);
 	else if (e->kind == RECORD_GAP)
-		say(p, "gap: %llu bytes lost here", (unsigned long long)e->code);
+		player_say(p, "gap: %llu bytes lost here", (unsigned long long)e->code);
 	p->have_next = false;
 	if (e->time_ms > p->last_ms)
 		p->last_ms = e->time_ms;
@@ -121,11 +85,11 @@ static size_t feed(struct player *p)
 	return e->len;
 }
 
-static void rewind_all(struct player *p)
+void player_rewind(struct player *p)
 {
 	typed_clear(&p->typed);
 	if (source_rewind(p->source) != 0)
-		say(p, "cannot start over: %s", source_fault(p->source));
+		player_say(p, "cannot start over: %s", source_fault(p->source));
 	vt_reset(p->vt);
 	vt_resize(p->vt, 80, 24);
 	p->have_next = p->at_end = p->exited = false;
@@ -150,7 +114,7 @@ static void go_near(struct player *p, uint64_t ms)
 
 	if (s == NULL || (!is_back && s->at_ms <= p->last_ms)) {
 		if (is_back)
-			rewind_all(p);
+			player_rewind(p);
 		return;
 	}
 	struct vt *vt = vt_copy(s->vt);
@@ -158,7 +122,7 @@ static void go_near(struct player *p, uint64_t ms)
 	int64_t wall_ns = s->wall_ns;
 	if (vt == NULL || source_go(p->source, &s->place) != 0) {
 		vt_free(vt);
-		rewind_all(p);
+		player_rewind(p);
 		return;
 	}
 	vt_free(p->vt);
@@ -176,13 +140,22 @@ static void go_near(struct player *p, uint64_t ms)
 static void measure(struct player *p)
 {
 	p->measuring = true;
-	while (fetch(p)) {
+	while (player_fetch(p)) {
 		if (p->next.event.time_ms > p->total_ms)
 			p->total_ms = p->next.event.time_ms;
 		p->have_next = false;
 	}
 	p->measuring = false;
-	rewind_all(p);
+	player_rewind(p);
+}
+
+/* What was there at once: its size and whose it is. */
+static void show_start(struct player *p)
+{
+	size_t bytes = 0;
+
+	while (bytes < SLICE_BYTES && player_fetch(p) && p->next.event.time_ms == 0)
+		bytes += player_feed(p) + 1;
 }
 
 struct player *player_new(struct source *source, const struct player_config *config)
@@ -208,8 +181,12 @@ struct player *player_new(struct source *source, const struct player_config *con
 	p->total_ms = config->total_ms;
 	if (p->total_ms == 0)
 		measure(p);
+	if (config->marks != NULL)
+		p->marks = marks_new(config->marks);
 	if (config->follow)
 		player_seek_end(p);
+	else
+		show_start(p);
 	return p;
 }
 
@@ -219,8 +196,14 @@ void player_free(struct player *p)
 		return;
 	finder_free(&p->finder);
 	stations_free(&p->stations);
+	marks_free(p->marks);
 	vt_free(p->vt);
 	free(p);
+}
+
+struct marks *player_marks(struct player *p)
+{
+	return p->marks;
 }
 
 const struct vt *player_screen(const struct player *p)
@@ -239,93 +222,8 @@ void player_look(const struct player *p, struct player_view *out)
 		.position_ms = at, .total_ms = p->total_ms,
 		.wall_ns = p->last_wall_ns + (int64_t)(at > p->last_ms ? at - p->last_ms : 0) * 1000000,
 		.words = p->words, .head = &p->head, .query = p->finder.query,
-		.typed = p->typed.text,
+		.typed = p->typed.text, .marks = p->marks,
 	};
-}
-
-static void settle(struct player *p, uint64_t ms)
-{
-	p->job = JOB_NONE;
-	p->position_ms = (double)ms;
-}
-
-/* Everything up to the target, silently.  True: done. */
-static bool work_seek(struct player *p)
-{
-	size_t bytes = 0;
-	unsigned events;
-
-	for (events = 0; events < SLICE_EVENTS && bytes < SLICE_BYTES; events++) {
-		if (!fetch(p)) {
-			settle(p, p->target_ms < p->total_ms ? p->target_ms : p->total_ms);
-			return true;
-		}
-		if (p->next.event.time_ms > p->target_ms) {
-			settle(p, p->target_ms);
-			return true;
-		}
-		bytes += feed(p);
-		p->position_ms = (double)p->last_ms;
-	}
-	return false;
-}
-
-static void not_found(struct player *p)
-{
-	uint64_t back = p->target_ms;
-
-	player_seek(p, back);
-	say(p, "not found: %s", p->finder.query);
-}
-
-static bool work_find(struct player *p)
-{
-	unsigned events;
-	uint64_t count;
-
-	for (events = 0; events < SLICE_FIND_EVENTS; events++) {
-		if (!fetch(p) || (p->job == JOB_FIND_BACK && p->next.event.time_ms >= p->target_ms)) {
-			if (!p->found) {
-				not_found(p);
-				return false;
-			}
-			player_seek(p, p->found_ms);
-			return false;
-		}
-		feed(p);
-		p->position_ms = (double)p->last_ms;
-		count = finder_count(&p->finder, p->vt);
-		if (count > p->count) {
-			p->found = true;
-			p->found_ms = p->last_ms;
-			if (p->job == JOB_FIND) {
-				settle(p, p->last_ms);
-				return true;
-			}
-		}
-		p->count = count;
-	}
-	return false;
-}
-
-static bool work_step(struct player *p)
-{
-	unsigned events;
-	bool shown;
-
-	for (events = 0; events < SLICE_EVENTS; events++) {
-		if (!fetch(p)) {
-			settle(p, p->last_ms);
-			return true;
-		}
-		shown = show_visible(&p->next.event);
-		feed(p);
-		if (shown) {
-			settle(p, p->last_ms);
-			return true;
-		}
-	}
-	return false;
 }
 
 /* At the tail of a session that goes on: show what is there. */
@@ -334,8 +232,8 @@ static int64_t advance_live(struct player *p)
 	size_t bytes = 0;
 
 	p->at_end = false;
-	while (bytes < SLICE_BYTES && fetch(p))
-		bytes += feed(p);
+	while (bytes < SLICE_BYTES && player_fetch(p))
+		bytes += player_feed(p);
 	p->position_ms = (double)p->last_ms;
 	if (!p->at_end)
 		return 0;
@@ -367,7 +265,7 @@ static int64_t reach_end(struct player *p)
 	}
 	p->paused = true;
 	if (p->words[0] == '\0')
-		say(p, "%s", source_ended(p->source) ? "end" : "end of what is recorded so far");
+		player_say(p, "%s", source_ended(p->source) ? "end" : "end of what is recorded so far");
 	return -1;
 }
 
@@ -377,7 +275,7 @@ static int64_t advance_play(struct player *p, uint64_t dt_us)
 	size_t bytes = 0;
 
 	while (bytes < SLICE_BYTES) {
-		if (!fetch(p))
+		if (!player_fetch(p))
 			return reach_end(p);
 		need_ms = ((double)p->next.event.time_ms - p->position_ms) / rate(p);
 		if (need_ms > left_ms) {
@@ -389,29 +287,15 @@ static int64_t advance_play(struct player *p, uint64_t dt_us)
 			left_ms -= need_ms;
 			p->position_ms = (double)p->next.event.time_ms;
 		}
-		bytes += feed(p);
+		bytes += player_feed(p);
 	}
 	return 0;
 }
 
-static int64_t advance_job(struct player *p)
-{
-	bool done = false;
-
-	switch (p->job) {
-	case JOB_SEEK: done = work_seek(p); break;
-	case JOB_FIND:
-	case JOB_FIND_BACK: done = work_find(p); break;
-	case JOB_STEP: done = work_step(p); break;
-	case JOB_NONE: done = true; break;
-	}
-	return done && p->paused && !p->live ? -1 : 0;
-}
-
-int64_t player_advance(struct player *p, uint64_t dt_us)
+static int64_t advance(struct player *p, uint64_t dt_us)
 {
 	if (p->job != JOB_NONE)
-		return advance_job(p);
+		return player_work(p);
 	if (!p->paused) {
 		p->words_left_us -= dt_us < p->words_left_us ? dt_us : p->words_left_us;
 		if (p->words_left_us == 0)
@@ -422,6 +306,13 @@ int64_t player_advance(struct player *p, uint64_t dt_us)
 	if (p->paused)
 		return -1;
 	return advance_play(p, dt_us);
+}
+
+int64_t player_advance(struct player *p, uint64_t dt_us)
+{
+	int64_t next_us = advance(p, dt_us);
+
+	return next_us != 0 && p->marks != NULL && marks_work(p->marks) ? 0 : next_us;
 }
 
 void player_pause(struct player *p, bool paused)
@@ -448,7 +339,7 @@ void player_seek(struct player *p, uint64_t ms)
 		ms = p->total_ms;
 	p->live = false;
 	go_near(p, ms);
-	p->words[0] = '\0';
+	p->words[0] = p->arrival[0] = '\0';
 	p->target_ms = ms;
 	p->job = JOB_SEEK;
 }
@@ -496,38 +387,4 @@ void player_toggle_idle(struct player *p)
 	p->skip_idle = !p->skip_idle;
 	if (p->config.idle_ms == 0)
 		p->config.idle_ms = PLAYER_IDLE_MS;
-}
-
-void player_step(struct player *p)
-{
-	if (p->job != JOB_NONE)
-		return;
-	player_pause(p, true);
-	p->words[0] = '\0';
-	p->job = JOB_STEP;
-}
-
-void player_find(struct player *p, const char *text, bool backward)
-{
-	if (text[0] != '\0')
-		finder_set(&p->finder, text);
-	if (p->finder.query[0] == '\0' || p->job != JOB_NONE)
-		return;
-	player_pause(p, true);
-	p->words[0] = '\0';
-	p->found = false;
-	p->target_ms = (uint64_t)p->position_ms;
-	if (backward)
-		rewind_all(p);
-	p->job = backward ? JOB_FIND_BACK : JOB_FIND;
-	p->finder.scrolled = 0;
-	p->count = finder_count(&p->finder, p->vt);
-}
-
-void player_cancel(struct player *p)
-{
-	if (p->job == JOB_NONE)
-		return;
-	settle(p, p->last_ms);
-	say(p, "stopped");
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "itm-replay/marks.h"
 #include "store/source.h"
 #include "terminal/vt.h"
 #include "view/head.h"
@@ -18,7 +19,7 @@ enum {
 	PLAYER_SPEED_DEFAULT = PLAYER_SPEED_ONE,
 	PLAYER_IDLE_MS = 2000,         /* pauses over this are shortened … */
 	PLAYER_IDLE_SHOWN_MS = 500,    /* … to this */
-	PLAYER_LIVE_POLL_US = 100000,
+	PLAYER_LIVE_POLL_US = 50000,
 	PLAYER_QUERY_SIZE = 128,
 };
 
@@ -27,6 +28,7 @@ struct player_config {
 	unsigned speed;         /* quarters */
 	bool follow;            /* at the end, wait for more */
 	uint64_t total_ms;      /* 0 = found by reading the session once */
+	struct source *marks;   /* the same session once more, for jumps and the timeline; NULL = none of them */
 };
 
 /* What the status bar shows. */
@@ -39,10 +41,11 @@ struct player_view {
 	const struct head *head;
 	const char *query;      /* being shown, "" = none */
 	const char *typed;      /* opened keystrokes of the last line, "" = none */
+	const struct marks *marks; /* NULL = none */
 };
 
 struct player;
-/* The source stays the caller's and must outlive the player.  Owned; NULL out
+/* The sources stay the caller's and must outlive the player.  Owned; NULL out
  * of memory. */
 struct player *player_new(struct source *source, const struct player_config *config);
 void player_free(struct player *p);
@@ -65,6 +68,9 @@ void player_toggle_idle(struct player *p);
 void player_step(struct player *p);            /* to the next thing shown */
 /* From where we are; "" repeats the last one. */
 void player_find(struct player *p, const char *text, bool backward);
+/* To the next mark of these kinds, or the one before. */
+void player_jump(struct player *p, unsigned kinds, bool backward);
+struct marks *player_marks(struct player *p);  /* NULL = none */
 /* Stop a seek or search that is under way, where it is. */
 void player_cancel(struct player *p);
 

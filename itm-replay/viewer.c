@@ -4,10 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +12,9 @@
 #include "base/error.h"
 #include "itm-replay/bar.h"
 #include "itm-replay/keys.h"
+#include "itm-replay/panel.h"
+#include "itm-replay/timeline.h"
+#include "itm-replay/tty.h"
 #include "terminal/paint.h"
 
 enum {
@@ -22,103 +22,32 @@ enum {
 	FRAME_US = 25000,          /* at most 40 pictures a second */
 	BAR_US = 250000,           /* the clock in the bar moves */
 	ESCAPE_MS = 50,            /* a lone ESC is a key after this */
+	PANEL_COLUMNS = 36,        /* at least, but never more than half */
+	PAN_COLUMNS = 8, PAN_ROWS = 4,
+	PANEL_FRESH_US = 5000000,  /* a session that goes on has new processes */
 };
-
-static volatile sig_atomic_t got_signal, got_resize;
 
 struct viewer {
 	struct player *player;
 	struct paint *paint;
 	struct buffer out;
 	struct keys keys;
-	struct termios saved;
+	struct tty tty;
 	unsigned columns, rows;            /* of the viewer's terminal */
 	unsigned shown_columns, shown_rows;/* of the painter's window */
+	unsigned panel_columns;            /* 0 = not shown */
 	bool leave, help, prompting, redraw;
+	bool timeline, processes;          /* asked for */
+	bool panned;                       /* the window stays where it is */
+	unsigned left, top;                /* of the recorded screen, in the window */
+	struct panel *panel;               /* borrowed */
+	uint64_t panel_read_us;
 	char prompt[PLAYER_QUERY_SIZE];
 };
 
-static void on_signal(int number)
-{
-	if (number == SIGWINCH || number == SIGCONT)
-		got_resize = 1;
-	else
-		got_signal = number;
-}
-
-static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCONT };
-
-/* Signals are blocked but for the wait in ppoll. */
-static void catch_signals(sigset_t *outside)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t block;
-	size_t i;
-
-	sigemptyset(&block);
-	sigemptyset(&action.sa_mask);
-	for (i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
-		sigaddset(&block, caught[i]);
-		sigaction(caught[i], &action, NULL);
-	}
-	sigprocmask(SIG_BLOCK, &block, outside);
-	for (i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
-		sigdelset(outside, caught[i]);
-}
-
-static int write_all(const void *data, size_t len)
-{
-	const char *p = data;
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(STDOUT_FILENO, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ITM_ESYS;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int enter(struct viewer *v)
-{
-	static const char begin[] = "\033[?1049h\033[0m\033[2J";
-	struct termios raw;
-
-	if (tcgetattr(STDIN_FILENO, &v->saved) != 0)
-		return ITM_ESYS;
-	raw = v->saved;
-	raw.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | INPCK | ISTRIP | IXON);
-	raw.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN | ISIG);
-	raw.c_oflag &= ~(tcflag_t)OPOST;
-	raw.c_cc[VMIN] = 0;
-	raw.c_cc[VTIME] = 0;
-	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) != 0)
-		return ITM_ESYS;
-	return write_all(begin, sizeof(begin) - 1);
-}
-
-static void leave(struct viewer *v)
-{
-	static const char end[] = "\033[0m\033[?25h\033[?1049l";
-
-	write_all(end, sizeof(end) - 1);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &v->saved);
-}
-
 static void look_at_size(struct viewer *v)
 {
-	struct winsize size;
-
-	v->columns = 80;
-	v->rows = 24;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
-		v->columns = size.ws_col;
-		v->rows = size.ws_row;
-	}
+	tty_size(&v->columns, &v->rows);
 	v->redraw = true;
 }
 
@@ -127,12 +56,30 @@ static unsigned smaller(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
+/* Rows at the bottom that are ours. */
+static unsigned bar_rows(const struct viewer *v)
+{
+	return v->timeline && v->rows > 4 ? 2 : 1;
+}
+
+/* Beside the recorded screen if there is room, else at its cost. */
+static unsigned panel_columns(const struct viewer *v, unsigned recorded)
+{
+	unsigned least = smaller(PANEL_COLUMNS, v->columns / 2);
+
+	if (!v->processes)
+		return 0;
+	unsigned beside = recorded + 1 < v->columns ? v->columns - recorded - 1 : 0;
+	return beside > least ? beside : least;
+}
+
 /* A new painter when the recorded or the viewer's size changed. */
 static int fit_window(struct viewer *v)
 {
 	const struct vt *screen = player_screen(v->player);
-	unsigned columns = smaller(vt_columns(screen), v->columns);
-	unsigned rows = smaller(vt_rows(screen), v->rows > 1 ? v->rows - 1 : 1);
+	unsigned side = panel_columns(v, vt_columns(screen));
+	unsigned columns = smaller(vt_columns(screen), v->columns - (side > 0 ? side + 1 : 0));
+	unsigned rows = smaller(vt_rows(screen), v->rows > bar_rows(v) ? v->rows - bar_rows(v) : 1);
 
 	if (!v->redraw && v->paint != NULL && columns == v->shown_columns && rows == v->shown_rows)
 		return 0;
@@ -140,6 +87,7 @@ static int fit_window(struct viewer *v)
 	v->paint = paint_new(columns, rows);
 	v->shown_columns = columns;
 	v->shown_rows = rows;
+	v->panel_columns = side;
 	v->redraw = false;
 	return v->paint == NULL ? ITM_ENOMEM : buffer_put_text(&v->out, "\033[0m\033[2J");
 }
@@ -152,7 +100,7 @@ static int put_edges(struct viewer *v)
 
 	for (y = 0; r == 0 && v->shown_columns < v->columns && y < v->shown_rows; y++)
 		r = buffer_printf(&v->out, "\033[%u;%uH\u2502", y + 1, v->shown_columns + 1);
-	if (r == 0 && v->shown_rows + 1 < v->rows) {
+	if (r == 0 && v->shown_rows + bar_rows(v) < v->rows) {
 		r = buffer_printf(&v->out, "\033[%u;1H", v->shown_rows + 1);
 		for (x = 0; r == 0 && x < v->shown_columns; x++)
 			r = buffer_put_text(&v->out, "\u2500");
@@ -185,7 +133,14 @@ static int put_bar(struct viewer *v)
 	int r;
 
 	player_look(v->player, &view);
-	r = buffer_printf(&v->out, "\033[%u;1H\033[0;7m", v->rows);
+	r = v->panel_columns > 0 ? panel_put(&v->out, v->panel, view.wall_ns, v->columns - v->panel_columns + 1,
+					     v->panel_columns, v->rows - bar_rows(v)) : 0;
+	if (r == 0 && bar_rows(v) == 2)
+		r = buffer_printf(&v->out, "\033[%u;1H", v->rows - 1);
+	if (r == 0 && bar_rows(v) == 2)
+		r = timeline_put(&v->out, &view, v->columns);
+	if (r == 0)
+		r = buffer_printf(&v->out, "\033[%u;1H\033[0;7m", v->rows);
 	/* The last column stays free: writing it would scroll some terminals. */
 	if (r == 0)
 		r = bar_put(&v->out, &view, v->prompting ? v->prompt : NULL, v->columns > 1 ? v->columns - 1 : 1);
@@ -204,7 +159,7 @@ static int put_picture(struct viewer *v)
 {
 	const struct vt *screen = player_screen(v->player);
 	bool visible, fresh = v->redraw || v->paint == NULL;
-	unsigned x, y, left, top;
+	unsigned x, y;
 	int r;
 
 	r = fit_window(v);
@@ -214,15 +169,20 @@ static int put_picture(struct viewer *v)
 	if (r != 0)
 		return r;
 	vt_cursor(screen, &x, &y, &visible);
-	left = scroll(x, v->shown_columns, vt_columns(screen));
-	top = scroll(y, v->shown_rows, vt_rows(screen));
-	r = paint_update(v->paint, screen, left, top, &v->out);
+	if (!v->panned) {
+		v->left = scroll(x, v->shown_columns, vt_columns(screen));
+		v->top = scroll(y, v->shown_rows, vt_rows(screen));
+	}
+	v->left = smaller(v->left, vt_columns(screen) - v->shown_columns);
+	v->top = smaller(v->top, vt_rows(screen) - v->shown_rows);
+	visible = visible && x >= v->left && x - v->left < v->shown_columns && y >= v->top && y - v->top < v->shown_rows;
+	r = paint_update(v->paint, screen, v->left, v->top, &v->out);
 	if (r == 0 && v->help)
 		r = put_help(v);
 	if (r == 0)
 		r = put_bar(v);
 	if (r == 0 && visible && !v->help)
-		r = buffer_printf(&v->out, "\033[%u;%uH\033[?25h", y - top + 1, x - left + 1);
+		r = buffer_printf(&v->out, "\033[%u;%uH\033[?25h", y - v->top + 1, x - v->left + 1);
 	return r;
 }
 
@@ -234,9 +194,9 @@ static int draw(struct viewer *v)
 	r = put_picture(v);
 	/* The cursor hides while we paint, and stays so when the recording hid it. */
 	if (r == 0)
-		r = write_all("\033[?25l", 6);
+		r = tty_write("\033[?25l", 6);
 	if (r == 0)
-		r = write_all(v->out.data, v->out.len);
+		r = tty_write(v->out.data, v->out.len);
 	return r;
 }
 
@@ -261,10 +221,44 @@ static void prompt_key(struct viewer *v, int key)
 
 static void suspend(struct viewer *v)
 {
-	leave(v);
+	tty_leave(&v->tty);
 	kill(0, SIGTSTP);
-	if (enter(v) == 0)
+	if (tty_enter(&v->tty) == 0)
 		look_at_size(v);
+}
+
+/* Move the window over a larger screen. */
+static void pan(struct viewer *v, int columns, int rows)
+{
+	v->panned = true;
+	v->left = columns < 0 && v->left < PAN_COLUMNS ? 0 : v->left + (unsigned)columns;
+	v->top = rows < 0 && v->top < PAN_ROWS ? 0 : v->top + (unsigned)rows;
+}
+
+static void show_processes(struct viewer *v)
+{
+	if (v->panel == NULL)
+		return;
+	v->processes = !v->processes;
+	v->redraw = true;
+	v->panel_read_us = 0;
+}
+
+static bool view_key(struct viewer *v, int key)
+{
+	switch (key) {
+	case 'h': pan(v, -PAN_COLUMNS, 0); return true;
+	case 'l': pan(v, PAN_COLUMNS, 0); return true;
+	case 'k': pan(v, 0, -PAN_ROWS); return true;
+	case 'j': pan(v, 0, PAN_ROWS); return true;
+	case 'z': v->panned = false; return true;
+	case 'p': show_processes(v); return true;
+	case 't':
+		v->timeline = !v->timeline && player_marks(v->player) != NULL;
+		v->redraw = true;
+		return true;
+	default: return false;
+	}
 }
 
 static void player_key(struct viewer *v, int key)
@@ -289,6 +283,10 @@ static void player_key(struct viewer *v, int key)
 	case '.': player_step(p); break;
 	case 'n': player_find(p, "", false); break;
 	case 'N': player_find(p, "", true); break;
+	case 'c': player_jump(p, MARKS_COMMAND, false); break;
+	case 'C': player_jump(p, MARKS_COMMAND, true); break;
+	case 'm': player_jump(p, MARKS_ALERT | MARKS_EVENT, false); break;
+	case 'M': player_jump(p, MARKS_ALERT | MARKS_EVENT, true); break;
 	default:
 		if (key >= '0' && key <= '9')
 			player_seek_tenth(p, (unsigned)(key - '0'));
@@ -321,7 +319,9 @@ static void take_key(struct viewer *v, int key)
 		v->redraw = v->redraw || v->help;
 		v->help = false;
 		return;
-	default: player_key(v, key);
+	default:
+		if (!view_key(v, key))
+			player_key(v, key);
 	}
 }
 
@@ -367,17 +367,30 @@ static int wait_for(struct viewer *v, int64_t next_us, const sigset_t *outside)
 	return n < 0 && errno != EINTR ? ITM_ESYS : 0;
 }
 
+/* Once, and again while the session goes on. */
+static void read_processes(struct viewer *v, uint64_t now)
+{
+	struct player_view view;
+
+	if (!v->processes || v->panel == NULL)
+		return;
+	player_look(v->player, &view);
+	if (v->panel_read_us != 0 && (view.ended || now - v->panel_read_us < PANEL_FRESH_US))
+		return;
+	panel_read(v->panel);
+	v->panel_read_us = now;
+}
+
 static int loop(struct viewer *v, const sigset_t *outside)
 {
 	uint64_t last = now_us(), now, drawn = 0;
 	int64_t next;
 	int r = 0;
 
-	while (!v->leave && r == 0 && !got_signal) {
-		if (got_resize) {
-			got_resize = 0;
+	while (!v->leave && r == 0 && tty_signal() == 0) {
+		if (tty_resized())
 			look_at_size(v);
-		}
+		read_processes(v, now_us());
 		now = now_us();
 		next = player_advance(v->player, now - last);
 		last = now;
@@ -392,21 +405,23 @@ static int loop(struct viewer *v, const sigset_t *outside)
 	return r;
 }
 
-int viewer_run(struct player *player)
+int viewer_run(struct player *player, struct panel *panel)
 {
-	struct viewer v = { .player = player };
+	struct viewer v = { .player = player, .panel = panel };
 	sigset_t outside;
 	int r;
 
 	buffer_init(&v.out, OUT_MAX);
-	catch_signals(&outside);
+	tty_signals(&outside);
 	look_at_size(&v);
-	r = enter(&v);
+	/* Without being asked it takes no row from the recorded screen. */
+	v.timeline = player_marks(player) != NULL && v.rows > vt_rows(player_screen(player)) + 1;
+	r = tty_enter(&v.tty);
 	if (r == 0) {
 		r = loop(&v, &outside);
-		leave(&v);
+		tty_leave(&v.tty);
 	}
 	paint_free(v.paint);
 	buffer_free(&v.out);
-	return r != 0 ? r : got_signal;
+	return r != 0 ? r : tty_signal();
 }

@@ -3,10 +3,11 @@
 #ifndef ITM_REPLAY_VIEWER_H
 #define ITM_REPLAY_VIEWER_H
 
+#include "itm-replay/panel.h"
 #include "itm-replay/player.h"
 
-/* Until the viewer leaves.  0; ITM_ESYS (errno: no terminal); or, when a
- * signal ended it, that signal's number. */
-int viewer_run(struct player *player);
+/* Until the viewer leaves.  panel: NULL = no process list.  0; ITM_ESYS
+ * (errno: no terminal); or, when a signal ended it, that signal's number. */
+int viewer_run(struct player *player, struct panel *panel);
 
 #endif

@@ -46,7 +46,7 @@ bool hoststream_put(struct hoststream *h, struct buffer *note);
  * lines of meta.h; NULL = none; cut at a line when there are too many).  False:
  * no room; it is counted. */
 bool hoststream_alert(struct hoststream *h, enum alert a, const struct buffer *facts);
-/* Activity (activity.h) at boot_ns, sent with what comes in the same 300 ms. */
+/* Activity (activity.h) at boot_ns, sent with what comes in the same frame. */
 bool hoststream_activity(struct hoststream *h, uint64_t boot_ns, const void *data, size_t len);
 
 /* Where the newest note is, to ask later whether it is durable.  A stream that

@@ -1,7 +1,7 @@
 /* recording: events become frames; what happens when frames can no longer be
  * handed over is decided here, from policy.
  *
- * Nothing here waits.  A frame goes out when its run reaches 64 KiB, 300 ms
+ * Nothing here waits.  A frame goes out when its run reaches 64 KiB, 120 ms
  * after its first event, or at the end. */
 #ifndef ITM_LOCAL_RECORDING_H
 #define ITM_LOCAL_RECORDING_H
@@ -18,7 +18,7 @@
 
 enum {
 	RECORDING_RUN_AIM = 64 * 1024,  /* bytes */
-	RECORDING_HOLD_MS = 300,        /* from a frame's first event to its sending */
+	RECORDING_HOLD_MS = 120,        /* from a frame's first event to its sending */
 	RECORDING_STALL_MS = 2000,      /* full and nothing made durable: loss */
 	RECORDING_FIRST_MS = 1500,      /* strict: so long for the first frame to become durable */
 	/* While the spool is full and policy thins: an administrator's work is far

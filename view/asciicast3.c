@@ -113,9 +113,10 @@ static int put_mark(struct asciicast3 *a, const struct source_event *event, stru
 static int put_commands(struct asciicast3 *a, uint64_t time_ms, int r, struct buffer *out)
 {
 	const uint8_t *text;
+	uint64_t accepted_ms;
 	size_t at = 0, len;
 
-	while (r == 0 && commands_next(&a->commands, &at, &text, &len))
+	while (r == 0 && commands_next(&a->commands, &at, &accepted_ms, &text, &len))
 		r = put_line(a, time_ms, "m", text, len, out);
 	return r;
 }

@@ -25,7 +25,9 @@ static void on_line(void *context, const struct lines_line *line)
 
 	if (line->kind != LINES_COMMAND || c->error != 0)
 		return;
-	r = buffer_put_text(&c->found, "command: ");
+	r = buffer_put(&c->found, &line->time_ms, sizeof line->time_ms);
+	if (r == 0)
+		r = buffer_put_text(&c->found, "command: ");
 	if (r == 0)
 		r = buffer_put(&c->found, line->text, line->len);
 	if (r == 0 && line->has_exit && line->exit_status != 0)
@@ -64,14 +66,14 @@ int commands_finish(struct commands *c)
 	return c->error;
 }
 
-bool commands_next(const struct commands *c, size_t *at, const uint8_t **text, size_t *len)
+bool commands_next(const struct commands *c, size_t *at, uint64_t *time_ms, const uint8_t **text, size_t *len)
 {
-	const uint8_t *end;
-
 	if (*at == c->found.len)
 		return false;
+	memcpy(time_ms, c->found.data + *at, sizeof *time_ms);
+	*at += sizeof *time_ms;
 	*text = c->found.data + *at;
-	end = memchr(*text, '\n', c->found.len - *at);
+	const uint8_t *end = memchr(*text, '\n', c->found.len - *at);
 	*len = end != NULL ? (size_t)(end - *text) : c->found.len - *at;
 	*at += *len + (end != NULL);
 	return true;

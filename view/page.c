@@ -401,9 +401,10 @@ static int put_event(struct page *p, const struct source_event *event, struct bu
 static int put_commands(struct page *p, uint64_t time_ms, int r, struct buffer *out)
 {
 	const uint8_t *text;
+	uint64_t accepted_ms;
 	size_t at = 0, len;
 
-	while (r == 0 && commands_next(&p->commands, &at, &text, &len)) {
+	while (r == 0 && commands_next(&p->commands, &at, &accepted_ms, &text, &len)) {
 		buffer_clear(&p->words);
 		r = buffer_put(&p->words, text, len);
 		if (r == 0)

@@ -88,3 +88,60 @@ void ran_put_command(struct buffer *b, const struct processes *p, const struct p
 	if ((s->flags & ACTIVITY_DELETED) != 0)
 		buffer_put_text(b, "  [the file has no name]");
 }
+
+/* ---- the tree ---- */
+
+struct links { size_t first, next; };   /* child, sibling; SIZE_MAX = none */
+
+static int walk(const struct processes *p, const struct links *link, ran_each *each, void *context)
+{
+	char branch[RAN_DEPTH_MAX * 3 + 1];
+	size_t path[RAN_DEPTH_MAX], depth = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < p->count && r == 0; i++) {
+		if (p->list[i].parent != i)
+			continue;
+		path[depth = 0] = i;
+		while (r == 0) {
+			size_t at = path[depth];
+			bool more = link[at].next != SIZE_MAX;
+			branch[depth * 3] = '\0';
+			if (depth > 0)
+				memcpy(branch + (depth - 1) * 3, more ? "|- " : "`- ", 3);
+			r = each(context, p, at, branch);
+			if (link[at].first != SIZE_MAX && depth + 1 < RAN_DEPTH_MAX) {
+				if (depth > 0)
+					memcpy(branch + (depth - 1) * 3, more ? "|  " : "   ", 3);
+				path[++depth] = link[at].first;
+				continue;
+			}
+			while (depth > 0 && link[path[depth]].next == SIZE_MAX)
+				depth--;
+			if (depth == 0)
+				break;
+			path[depth] = link[path[depth]].next;
+		}
+	}
+	return r;
+}
+
+int ran_walk(const struct processes *p, ran_each *each, void *context)
+{
+	struct links *link = malloc((p->count + 1) * sizeof *link);
+
+	if (link == NULL)
+		return ITM_ENOMEM;
+	for (size_t i = 0; i < p->count; i++)
+		link[i] = (struct links){ .first = SIZE_MAX, .next = SIZE_MAX };
+	for (size_t i = p->count; i-- > 0; ) {
+		size_t above = p->list[i].parent;
+		if (above == i)
+			continue;
+		link[i].next = link[above].first;
+		link[above].first = i;
+	}
+	int r = walk(p, link, each, context);
+	free(link);
+	return r;
+}

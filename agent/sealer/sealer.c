@@ -14,7 +14,7 @@
 #include "base/log.h"
 
 enum {
-	SYNC_MS = 200,                 /* a frame waits at most this long for fdatasync */
+	SYNC_MS = 80,                  /* a frame waits at most this long for fdatasync */
 	SYNC_BYTES = 256 * 1024,       /* of runs taken in since the last sync */
 	CHUNK_MS = 5000,
 	BLOCK_CHUNKS_DUE = 1024,

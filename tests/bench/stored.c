@@ -36,7 +36,7 @@ static void must(bool ok, const char *what)
 	exit(1);
 }
 
-/* The recorder's rule: a frame is sent 300 ms after its first event, or full. */
+/* The recorder's rule: a frame is sent RECORDING_HOLD_MS after its first event, or full. */
 struct recorder {
 	struct sealer *sealer;
 	struct stream *stream;

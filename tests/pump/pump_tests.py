@@ -544,8 +544,10 @@ def test_files_of_a_transfer_are_told():
     line = b"C0640 300000 name\n"
     for program, told in (("1 /usr/bin/scp", True), ("0 ", False), ("2 /usr/lib/openssh/sftp-server", False)):
         with session(environment={"FAKE_PROGRAM": program}) as s:
-            p = s.pipes("-c", f"scp -t {folder}/file", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            equal(p.stdout.read(1), b"\0", "greeting")
+            p = s.pipes("-c", f"scp -t {folder}/file", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            greeting = p.stdout.read(1)
+            check(greeting == b"\0", f"{program}: greeted by {greeting}, status {p.poll()} "
+                  f"{p.stderr.read() if greeting == b'' else ''}")
             p.stdin.write(line)
             p.stdin.flush()
             equal(p.stdout.read(1), b"\0", "answer")
