@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "format/alert.h"
 #include "itm-replay/player.h"
 #include "itm-replay/viewer.h"
 #include "view/locate.h"
@@ -124,6 +125,37 @@ struct show {
 	uint64_t from_ms;
 };
 
+/* ---- alerts about the session, as marks ---- */
+
+struct alerted { struct marks *marks; int64_t start_wall_ns; };
+
+static int add_alert(void *context, const struct index_alert *a)
+{
+	const struct alerted *to = context;
+	const struct alert_kind *kind = alert_find(a->name);
+	int64_t at_ms = (a->wall_ns - to->start_wall_ns) / 1000000;
+	char words[MARKS_WORD_SIZE];
+
+	snprintf(words, sizeof words, "alert: %s", kind != NULL ? kind->words : a->name);
+	return marks_add(to->marks, at_ms > 0 ? (uint64_t)at_ms : 0, MARKS_ALERT, words, strlen(words));
+}
+
+/* As far as there is an index to ask. */
+static void add_alerts(const struct show *s, struct marks *marks)
+{
+	struct alerted to = { .marks = marks, .start_wall_ns = s->where->session.start_wall_ns };
+	char id[ID_TEXT_SIZE];
+	struct index_alert_filter filter = { .session = id, .limit = MARKS_MAX };
+	int r;
+	struct index *index = s->places->use_spool || marks == NULL ? NULL : index_open(s->places->server.index, false, &r);
+
+	if (index == NULL)
+		return;
+	id_format(&s->where->session.stream, id);
+	index_alerts(index, &filter, add_alert, &to);
+	index_close(index);
+}
+
 static int play(const struct show *s)
 {
 	struct panel *panel = panel_new(s->places, s->where);
@@ -136,6 +168,7 @@ static int play(const struct show *s)
 		panel_free(panel);
 		return EX_OSERR;
 	}
+	add_alerts(s, player_marks(player));
 	if (s->seek)
 		player_seek(player, s->from_ms);
 	if (s->options->paused)
