@@ -58,6 +58,14 @@ int forward_put_error(struct buffer *b, enum forward_error_code code, const char
 	return rc;
 }
 
+size_t forward_size(const void *data, size_t len)
+{
+	struct reader r;
+	reader_init(&r, data, len);
+	uint32_t size = reader_u32(&r);
+	return r.error == 0 ? FORWARD_LENGTH_SIZE + (size_t)size : 0;
+}
+
 int forward_next(const void *data, size_t len, struct forward_message *out, struct fault *fault)
 {
 	if (len < FORWARD_LENGTH_SIZE)

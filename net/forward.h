@@ -37,6 +37,9 @@ int forward_put_welcome(struct buffer *b, const struct forward_welcome *m);
 int forward_put_error(struct buffer *b, enum forward_error_code code, const char *text);
 
 struct forward_message { enum forward_type type; const uint8_t *payload; size_t len; size_t size; };
+/* Bytes of the message at the start of data, its length field with them; 0:
+ * that is not there yet.  Not judged. */
+size_t forward_size(const void *data, size_t len);
 /* The message at the start of data: 0; ITM_EBUSY = not all of it is there yet;
  * ITM_ELIMIT / ITM_EFORMAT: drop the peer. */
 int forward_next(const void *data, size_t len, struct forward_message *out, struct fault *fault);

@@ -34,6 +34,9 @@ enum {
 	EVIDENCE_SEGMENT_SIZE = 64 << 20,    /* bytes after which a new segment begins */
 	EVIDENCE_TAIL_MAX = 32 << 20,        /* bytes of one stream's tail; frames over it are left out */
 	EVIDENCE_TAIL_STREAMS_MAX = 4096,    /* of one host */
+	EVIDENCE_QUARANTINE_FILES = 64,      /* of one host */
+	EVIDENCE_QUARANTINE_HOST = 64 << 20, /* bytes of one host */
+	EVIDENCE_QUARANTINE_ALL = 1 << 30,   /* bytes of all hosts */
 };
 
 struct evidence;
@@ -86,7 +89,11 @@ struct evidence_chunk {
 struct evidence_piece { const uint8_t *data; size_t len; };
 int evidence_put(struct evidence *e, const struct block *block, const struct evidence_piece *chunks,
 		 const struct chunk *decoded, size_t count, const struct evidence_piece *block_payload);
+/* Keep these bytes of a host aside, once, and tell it as an event.  ITM_ELIMIT:
+ * there is too much already (QUARANTINE above): counted, and told as
+ * quarantine-full. */
 int evidence_quarantine(struct evidence *e, const struct id *host, const char *why, const void *data, size_t len);
+uint64_t evidence_quarantine_left_out(const struct evidence *e);   /* since it was opened */
 /* Append a frame to its stream's tail; frames already in a chunk are ignored. */
 int evidence_tail_put(struct evidence *e, const struct id *host, const struct frame *f, const void *payload, size_t len);
 

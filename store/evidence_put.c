@@ -417,29 +417,6 @@ int evidence_give_up(struct evidence *e)
 
 /* Beside the chain */
 
-int evidence_quarantine(struct evidence *e, const struct id *host, const char *why, const void *data, size_t len)
-{
-	char text[ID_TEXT_SIZE], path[EVIDENCE_PATH_SIZE], words[512];
-	uint8_t hash[HASH_SIZE];
-	id_format(host, text);
-	hash_bytes(data, len, hash);
-	/* Named by content: the same bytes sent a thousand times are one file. */
-	snprintf(path, sizeof path, "%.*s/quarantine/%s-%02x%02x%02x%02x%02x%02x%02x%02x", EVIDENCE_DIR_MAX, e->dir, text,
-		 hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
-	struct buffer probe;
-	buffer_init(&probe, 1);
-	int rc = atomicfile_read(path, &probe);
-	buffer_free(&probe);
-	if (rc != ITM_ENOENT)
-		return 0;
-	rc = atomicfile_write(path, data, len, 0440);
-	if (rc != 0)
-		log_error("%s: %s", path, error_text(rc));
-	snprintf(words, sizeof words, "%s; kept as %s", why, strrchr(path, '/') + 1);
-	int noted = evidence_event(e, host, "quarantined", words);
-	return rc != 0 ? rc : noted;
-}
-
 int evidence_tail_put(struct evidence *e, const struct id *host, const struct frame *f, const void *payload, size_t len)
 {
 	struct id owner;

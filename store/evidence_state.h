@@ -45,6 +45,8 @@ struct evidence {
 	struct evidence_trim *trim;      /* tails to be cut once the batch is committed */
 	size_t trim_count, trim_size;
 
+	uint64_t quarantine_left_out;    /* what found no room there */
+
 	/* Tests: called between the steps of a rewriting. */
 	void (*step)(void *context);
 	void *step_context;

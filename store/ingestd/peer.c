@@ -1,5 +1,6 @@
 #include "store/ingestd/peer.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,12 +12,16 @@
 
 enum {
 	PEER_TURN = 512 * 1024,      /* bytes read of one peer before the next has its turn */
-	PEER_OUT_MAX = 1 << 20,      /* bytes of answers; a host that reads none is slow */
+	PEER_OUT_MAX = 256 * 1024,   /* bytes of answers; a host that reads none is slow */
+	PEER_IN_OWN = 128 * 1024,    /* bytes of input that every peer may hold; for more it borrows */
+	PEER_ROOM = 64 * 1024,       /* bytes read at a time: so much may come behind a message */
 	PEER_LAST_MAX = 1024,
-	PEER_IN_KEPT = 1 << 20,      /* bytes of input memory kept while nothing is in it */
+	PEER_HELLO_MAX = 1024,
 	PEER_ADDRESS_SIZE = 80,
 	PEER_CLOSE_MS = 2000,        /* to get an ERROR out before closing */
 };
+
+static_assert((size_t)LENDING_MAX >= (size_t)FORWARD_MAX + PEER_ROOM + 4, "the largest message can be received");
 
 enum peer_state { PEER_HANDSHAKE, PEER_HELLO, PEER_OPEN, PEER_CLOSING };
 
@@ -36,6 +41,7 @@ struct peer {
 	uint64_t sent_ms;            /* last byte of `out` went, or out became non-empty */
 	uint64_t ping_ms, close_ms;
 	bool more;
+	struct loan loan;            /* of the service's memory, for the message in `in`; not read while it waits */
 };
 
 struct peer *peer_new(struct tls_link *link, const char *address, uint64_t serial, uint64_t now_ms)
@@ -48,7 +54,7 @@ struct peer *peer_new(struct tls_link *link, const char *address, uint64_t seria
 	p->link = link;
 	p->serial = serial;
 	snprintf(p->name, sizeof p->name, "%.*s", PEER_ADDRESS_SIZE - 1, address);
-	buffer_init(&p->in, FORWARD_MAX + 64);
+	buffer_init(&p->in, PEER_IN_OWN);
 	buffer_init(&p->out, PEER_OUT_MAX);
 	buffer_init(&p->held, PEER_OUT_MAX);
 	buffer_init(&p->last, PEER_LAST_MAX);
@@ -56,10 +62,11 @@ struct peer *peer_new(struct tls_link *link, const char *address, uint64_t seria
 	return p;
 }
 
-void peer_free(struct peer *p)
+void peer_free(struct peer *p, struct peer_service *s)
 {
 	if (p == NULL)
 		return;
+	lending_repay(&s->lending, &p->loan);
 	tls_link_free(p->link);
 	buffer_free(&p->in);
 	buffer_free(&p->out);
@@ -95,7 +102,7 @@ short peer_events(const struct peer *p)
 		return tls_link_events(p->link);
 	short events = p->out.len > 0 ? POLLOUT : 0;
 	/* A host that doesn't read its receipts isn't read either. */
-	if (p->state != PEER_CLOSING && p->out.len <= PEER_OUT_MAX / 2)
+	if (p->state != PEER_CLOSING && p->out.len <= PEER_OUT_MAX / 2 && !p->loan.waits)
 		events |= POLLIN;
 	return events;
 }
@@ -273,6 +280,34 @@ static bool peer_message(struct peer *p, struct peer_service *s, const struct fo
 	}
 }
 
+/* Whether the message that has begun in `in` may be received: a large one
+ * needs memory of all peers. */
+static bool peer_borrow(struct peer *p, struct peer_service *s)
+{
+	size_t need = forward_size(p->in.data, p->in.len) + PEER_ROOM;
+	if (need <= PEER_IN_OWN)
+		return true;
+	if (!lending_take(&s->lending, &p->loan, need))
+		return false;
+	p->in.max = p->loan.bytes;
+	return true;
+}
+
+/* The large message is done: what came behind it goes into memory of its own. */
+static bool peer_repay(struct peer *p, struct peer_service *s)
+{
+	struct buffer rest;
+	buffer_init(&rest, PEER_IN_OWN);
+	if (buffer_put(&rest, p->in.data, p->in.len) != 0) {
+		buffer_free(&rest);
+		return peer_drop(p, error_text(ITM_ENOMEM));
+	}
+	buffer_free(&p->in);
+	p->in = rest;
+	lending_repay(&s->lending, &p->loan);
+	return true;
+}
+
 /* Whole messages of `in`; stops while too many answers wait. */
 static bool peer_messages(struct peer *p, struct peer_service *s, uint64_t now_ms)
 {
@@ -296,11 +331,7 @@ static bool peer_messages(struct peer *p, struct peer_service *s, uint64_t now_m
 	if (used > 0)
 		p->began_ms = now_ms;
 	buffer_consume(&p->in, used);
-	if (p->in.len == 0 && p->in.size > PEER_IN_KEPT) {
-		buffer_free(&p->in);
-		buffer_init(&p->in, FORWARD_MAX + 64);
-	}
-	return keep;
+	return keep && (used == 0 || p->loan.bytes == 0 || p->state == PEER_CLOSING || peer_repay(p, s));
 }
 
 static bool peer_read(struct peer *p, struct peer_service *s, uint64_t now_ms)
@@ -309,11 +340,15 @@ static bool peer_read(struct peer *p, struct peer_service *s, uint64_t now_ms)
 	p->more = false;
 	while (p->state == PEER_HELLO || p->state == PEER_OPEN) {
 		/* A host says HELLO before it may take memory. */
-		size_t room = p->state == PEER_HELLO ? 1024 : 64 * 1024;
+		size_t room = p->state == PEER_HELLO ? 1024 : PEER_ROOM;
 		if (turn >= PEER_TURN || p->held.len > PEER_OUT_MAX / 4) {
 			p->more = true;
 			return true;
 		}
+		if (p->state == PEER_HELLO && forward_size(p->in.data, p->in.len) > PEER_HELLO_MAX)
+			return peer_drop(p, "HELLO is too long");
+		if (!peer_borrow(p, s))
+			return true;
 		if (p->in.len + room > p->in.max)
 			room = p->in.max - p->in.len;
 		int rc = buffer_reserve(&p->in, room);
@@ -339,6 +374,8 @@ bool peer_work(struct peer *p, struct peer_service *s, short revents, uint64_t n
 {
 	if (revents & POLLNVAL)
 		return false;
+	if (p->loan.waits && (revents & (POLLHUP | POLLERR)))
+		return peer_drop(p, "closed by the host");
 	if (p->state == PEER_HANDSHAKE) {
 		if (!peer_handshake(p, s, now_ms))
 			return false;
@@ -370,6 +407,8 @@ bool peer_committed(struct peer *p, bool stored, uint64_t now_ms)
 bool peer_logged(struct peer *p, struct peer_service *s, uint64_t now_ms)
 {
 	size_t before = p->out.len;
+	if (p->loan.waits && peer_borrow(p, s))
+		p->more = true;
 	if (p->state != PEER_OPEN || !p->answers.due)
 		return true;
 	int rc = answers_put(&p->answers, s->evidence, s->log, &p->host, &p->out);
@@ -394,6 +433,8 @@ bool peer_tick(struct peer *p, struct peer_service *s, uint64_t now_ms)
 		return now_ms - p->began_ms < PEER_HANDSHAKE_MS || peer_drop(p, "no handshake and HELLO in time");
 	if (p->state == PEER_CLOSING)
 		return now_ms - p->close_ms < PEER_CLOSE_MS;
+	if (p->loan.waits) /* for us */
+		p->heard_ms = p->began_ms = now_ms;
 	if (now_ms - p->heard_ms >= PEER_SILENT_MS)
 		return peer_drop(p, "silent");
 	if (p->in.len > 0 && now_ms - p->began_ms >= PEER_SILENT_MS + p->in.len * 1000 / PEER_RATE)

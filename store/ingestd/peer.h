@@ -9,6 +9,7 @@
 #include "net/tls.h"
 #include "store/ingestd/alarm.h"
 #include "store/ingestd/intake.h"
+#include "store/ingestd/lending.h"
 
 enum {
 	PEER_HANDSHAKE_MS = 10000,
@@ -25,6 +26,7 @@ struct peer_service {
 	struct alarm *alarm;         /* NULL = none */
 	struct id server;
 	bool batch;                  /* a batch is open: groups were put */
+	struct lending lending;
 	uint64_t groups, frames, refused, blocks_again;
 };
 
@@ -32,7 +34,7 @@ struct peer;
 /* Takes link.  serial rises with every connection.  Owned. */
 struct peer *peer_new(struct tls_link *link, const char *address, uint64_t serial, uint64_t now_ms);
 uint64_t peer_serial(const struct peer *p);
-void peer_free(struct peer *p);
+void peer_free(struct peer *p, struct peer_service *s);
 int peer_fd(const struct peer *p);
 short peer_events(const struct peer *p);
 /* Zero id before HELLO. */

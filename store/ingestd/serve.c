@@ -75,7 +75,7 @@ int serve_listen(const char *address)
 
 static void serve_remove(struct serve *s, size_t i)
 {
-	peer_free(s->peers[i]);
+	peer_free(s->peers[i], &s->service);
 	s->peers[i] = s->peers[--s->count];
 	s->peers[s->count] = NULL;
 }
@@ -194,9 +194,10 @@ static void serve_status(struct serve *s)
 		return;
 	buffer_init(&b, 4096);
 	buffer_printf(&b, "peers=%zu\naccepted=%" PRIu64 "\ngroups=%" PRIu64 "\nframes=%" PRIu64 "\nrefused=%" PRIu64
-		      "\ncommits_failed=%" PRIu64 "\nlog_size=%" PRIu64 "\nwall_ns=%" PRId64 "\n",
+		      "\ncommits_failed=%" PRIu64 "\nlog_size=%" PRIu64 "\nlent_bytes=%zu\nwaiting_peers=%zu\nquarantine_left_out=%" PRIu64 "\nwall_ns=%" PRId64 "\n",
 		      s->count, s->accepted, s->service.groups, s->service.frames, s->service.refused, s->commits_failed,
-		      tlog_size(s->config->log), clock_wall_ns());
+		      tlog_size(s->config->log), s->service.lending.lent, s->service.lending.waiting,
+		      evidence_quarantine_left_out(s->service.evidence), clock_wall_ns());
 	atomicfile_publish(s->config->status_path, b.data, b.len, 0644);
 	buffer_free(&b);
 }
@@ -275,6 +276,7 @@ int serve_run(const struct serve_config *config)
 	if (s == NULL)
 		return ITM_ENOMEM;
 	s->config = config;
+	s->service.lending.max = LENDING_MAX;
 	s->service.evidence = config->evidence;
 	s->service.server = config->server;
 	s->service.log = config->log;

@@ -1,17 +1,19 @@
-/* Fails each call and each allocation of the server's store once, and of the
- * walk of `itm verify`.
+/* Kills the server's store at each call, fails each call and each allocation
+ * of it once, and of the walk of `itm verify`.
  *
- *   store_points
+ *   store_points [--all]
  *
  * A run stores blocks, signs checkpoints, counts what a host would have been
- * told.  For n = 1, 2, ... its n-th call fails (EIO, ENOSPC), then its n-th
- * allocation; the next run goes on.  Then everything acknowledged is there and
- * the store verifies.  A walk whose n-th call fails may give up or complain,
+ * told.  For n = 1, 2, ... it is killed within its n-th call (half of a write
+ * is written) or, with --all, before and behind it, too; its n-th call fails
+ * (EIO, ENOSPC), then its n-th allocation; the next run goes on.  Then
+ * everything acknowledged is there, once, and the store verifies.  A walk whose n-th call fails may give up or complain,
  * but not call a part of the store the whole.  Exit status 0 = all held, none
  * crashed or hung. */
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +119,11 @@ static int look(void)
 	return r == 0 && v == VERDICT_OK ? DONE : AGAIN;
 }
 
+static bool is_kill(enum points_mode mode)
+{
+	return mode == POINTS_BEFORE || mode == POINTS_WITHIN || mode == POINTS_AFTER;
+}
+
 static int run(int (*work)(void), enum points_mode mode, uint64_t at, int error)
 {
 	int status;
@@ -135,6 +142,10 @@ static int run(int (*work)(void), enum points_mode mode, uint64_t at, int error)
 	must(pid > 0 && waitpid(pid, &status, 0) == pid, "fork");
 	points.mode = mode;
 	points.at = at;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && is_kill(mode)) {
+		shared->hit = true;
+		return AGAIN;
+	}
 	must(WIFEXITED(status), WTERMSIG(status) == SIGALRM ? "hangs" : "crashed");
 	must(WEXITSTATUS(status) != WRONG, "a part of the store was called whole");
 	must(WEXITSTATUS(status) == DONE || WEXITSTATUS(status) == AGAIN, "exit status: a leak or worse");
@@ -160,7 +171,7 @@ static void end(void)
 }
 
 /* False: there are fewer calls than n. */
-static bool store_fails_at(enum points_mode mode, uint64_t n, int error)
+static bool store_meets(enum points_mode mode, uint64_t n, int error)
 {
 	begin();
 	int r = run(serve, mode, n, error);
@@ -174,20 +185,24 @@ static bool store_fails_at(enum points_mode mode, uint64_t n, int error)
 	return hit;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const int errors[] = { EIO, ENOSPC };
-	uint64_t calls = 0, starved = 0, walks = 0, n;
+	uint64_t kills = 0, calls = 0, starved = 0, walks = 0, n;
 	log_open("store_points", 0);
 	if (getenv("VERBOSE") == NULL && freopen("/dev/null", "w", stderr) == NULL)
 		return 1;
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(shared != MAP_FAILED && sign_init() == 0, "set-up");
 	make_blocks();
+	bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
+	for (enum points_mode mode = all ? POINTS_BEFORE : POINTS_WITHIN; mode <= (all ? POINTS_AFTER : POINTS_WITHIN); mode++)
+		for (n = 1; store_meets(mode, n, 0); n++)
+			kills++;
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-		for (n = 1; store_fails_at(POINTS_FAIL, n, errors[i]); n++)
+		for (n = 1; store_meets(POINTS_FAIL, n, errors[i]); n++)
 			calls++;
-	for (n = 1; store_fails_at(POINTS_FAIL_MEMORY, n, ENOMEM); n++)
+	for (n = 1; store_meets(POINTS_FAIL_MEMORY, n, ENOMEM); n++)
 		starved++;
 	begin();
 	must(run(serve, POINTS_COUNT, 0, 0) == DONE, "a store");
@@ -196,7 +211,7 @@ int main(void)
 	for (n = 1; (void)run(look, POINTS_FAIL_MEMORY, n, ENOMEM), shared->hit; n++)
 		walks++;
 	end();
-	printf("%" PRIu64 " calls and %" PRIu64 " allocations of the store failed, %" PRIu64 " of a walk: none lost, none crashed\n",
-	       calls, starved, walks);
-	return calls == 0 || starved == 0 || walks == 0;
+	printf("killed at %" PRIu64 " calls; %" PRIu64 " calls and %" PRIu64 " allocations of the store failed, %" PRIu64 " of a walk: none lost, none crashed\n",
+	       kills, calls, starved, walks);
+	return kills == 0 || calls == 0 || starved == 0 || walks == 0;
 }

@@ -492,13 +492,28 @@ static void quarantine(void **state)
 	assert_int_equal(files, 1);
 }
 
+/* A host fills its share and no more; another still has its own. */
+static void quarantine_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct id other = { { 77 } };
+	for (uint32_t i = 0; i < EVIDENCE_QUARANTINE_FILES; i++)
+		assert_int_equal(evidence_quarantine(f->e, &f->chain.host, "FORK: test", &i, sizeof i), 0);
+	assert_false(has_event(f, "quarantine-full"));
+	for (uint32_t i = 1000; i < 1010; i++)
+		assert_int_equal(evidence_quarantine(f->e, &f->chain.host, "FORK: test", &i, sizeof i), ITM_ELIMIT);
+	assert_true(has_event(f, "quarantine-full"));
+	assert_int_equal(evidence_quarantine_left_out(f->e), 10);
+	assert_int_equal(evidence_quarantine(f->e, &other, "FORK: test", "bytes", 5), 0);
+}
+
 #define ONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ONE(put_and_read), ONE(exactly_once), ONE(torn_end), ONE(batches), ONE(new_segments), ONE(one_writer),
-		ONE(claimed_stream), ONE(session_follows), ONE(session_of_file), ONE(tail_limits), ONE(enrolment), ONE(quarantine),
+		ONE(claimed_stream), ONE(session_follows), ONE(session_of_file), ONE(tail_limits), ONE(enrolment), ONE(quarantine), ONE(quarantine_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
