@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/jobs.h"
 #include "cli/startup.h"
 #include "format/activity.h"
 #include "terminal/text.h"
@@ -114,10 +115,65 @@ static int on_process(void *context, const struct processes *p, size_t at, const
 	return 0;
 }
 
+static int print_forest(const struct processes *p, int64_t at_wall_ns)
+{
+	return ran_walk(p, on_process, &at_wall_ns) == 0 ? 0 : EX_OSERR;
+}
+
+/* ---- jobs ---- */
+
+/* What the job ran, in its own list. */
+static int read_job(const struct job *job, const struct places *places, const struct located *at, struct processes *p)
+{
+	static struct located then;
+	size_t streams;
+
+	then = *at;
+	then.session.stream = job->login;
+	then.session.start_wall_ns = job->began_wall_ns;
+	then.session.last_wall_ns = INT64_MAX;
+	processes_init(p);
+	return ran_read(p, places, &then, &streams);
+}
+
+static void print_job_head(const struct job *job, const struct process_seen *by)
+{
+	char when[WHEN_TEXT_SIZE];
+	struct buffer b;
+
+	buffer_init(&b, 65536);
+	when_format_wall(job->began_wall_ns, when);
+	buffer_printf(&b, "\n%s  job of ", when);
+	text_escape(&b, job->service, strlen(job->service));
+	buffer_put_text(&b, ", ");
+	text_escape(&b, job->path, strlen(job->path));
+	buffer_printf(&b, ": begun by %u here\n", by->pid);
+	fwrite(b.data, 1, b.len, stdout);
+	buffer_free(&b);
+}
+
+/* After the session's own: they ran later, outside of it. */
+static int print_jobs(const struct jobs *jobs, const struct places *places, const struct located *at,
+		      const struct processes *p)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < jobs->count && status == 0; i++) {
+		struct processes ran;
+		print_job_head(&jobs->list[i], &p->list[jobs->list[i].by]);
+		if (read_job(&jobs->list[i], places, at, &ran) == 0)
+			status = print_forest(&ran, 0);
+		processes_free(&ran);
+	}
+	if (jobs->more > 0)
+		printf("\nand %llu jobs after these\n", (unsigned long long)jobs->more);
+	return status;
+}
+
 static int print_text(const struct processes *p, int64_t at_wall_ns)
 {
 	printf("%-8s %7s %6s %-10s %s\n", "BEGAN", "PID", "UID", "STATE", "COMMAND");
-	return ran_walk(p, on_process, &at_wall_ns) == 0 ? 0 : EX_OSERR;
+	return print_forest(p, at_wall_ns);
 }
 
 static void put_name(struct json *j, const char *pid_key, const char *start_key, uint32_t pid, uint64_t start)
@@ -128,7 +184,7 @@ static void put_name(struct json *j, const char *pid_key, const char *start_key,
 	json_uint(j, start);
 }
 
-static void put_object(struct json *j, const struct process_seen *s)
+static void put_object(struct json *j, const struct process_seen *s, const struct job *job, const struct process_seen *by)
 {
 	char time[CLOCK_TEXT_SIZE];
 	const char *at = (const char *)s->arguments.data;
@@ -172,28 +228,49 @@ static void put_object(struct json *j, const struct process_seen *s)
 	json_array_end(j);
 	json_key(j, "sockets");
 	json_bytes(j, s->notes.data, s->notes.len);
+	if (job != NULL) {
+		json_key(j, "job");
+		json_text(j, job->path);
+		json_key(j, "service");
+		json_text(j, job->service);
+		put_name(j, "begun_by_pid", "begun_by_start_ns", by->pid, by->start);
+	}
 	json_object_end(j);
 }
 
-static int print_json(const struct processes *p, int64_t at_wall_ns)
+static void print_objects(const struct processes *p, int64_t at_wall_ns, const struct job *job,
+			  const struct process_seen *by, size_t *printed)
 {
 	struct buffer b;
-	size_t printed = 0;
 
 	buffer_init(&b, 1 << 20);
-	printf("[");
 	for (size_t i = 0; i < p->count; i++) {
 		struct json j;
 		if (!lived(&p->list[i], at_wall_ns))
 			continue;
 		json_init(&j, &b);
-		put_object(&j, &p->list[i]);
-		printf(printed++ > 0 ? ",\n " : "");
+		put_object(&j, &p->list[i], job, by);
+		printf((*printed)++ > 0 ? ",\n " : "");
 		fwrite(b.data, 1, b.len, stdout);
 		buffer_clear(&b);
 	}
-	printf("]\n");
 	buffer_free(&b);
+}
+
+static int print_json(const struct processes *p, int64_t at_wall_ns, const struct jobs *jobs, const struct places *places,
+		      const struct located *at)
+{
+	size_t printed = 0;
+
+	printf("[");
+	print_objects(p, at_wall_ns, NULL, NULL, &printed);
+	for (size_t i = 0; i < jobs->count; i++) {
+		struct processes ran;
+		if (read_job(&jobs->list[i], places, at, &ran) == 0)
+			print_objects(&ran, 0, &jobs->list[i], &p->list[jobs->list[i].by], &printed);
+		processes_free(&ran);
+	}
+	printf("]\n");
 	return 0;
 }
 
@@ -202,11 +279,14 @@ static int print_json(const struct processes *p, int64_t at_wall_ns)
 static int show(const struct places *places, const struct located *at, bool json, int64_t at_wall_ns)
 {
 	struct processes p;
+	struct jobs jobs = { 0 };
 	size_t streams;
 	int status, r;
 
 	processes_init(&p);
 	r = ran_read(&p, places, at, &streams);
+	if (r == 0 && at_wall_ns == 0)
+		r = jobs_find(&jobs, places, at, &p);
 	if (r != 0) {
 		say_error(program, "cannot read the host's processes: %s", error_text(r));
 		status = say_status(r);
@@ -218,8 +298,11 @@ static int show(const struct places *places, const struct located *at, bool json
 		say_error(program, "no process of this session lived then");
 		status = EX_NOINPUT;
 	} else {
-		status = json ? print_json(&p, at_wall_ns) : print_text(&p, at_wall_ns);
+		status = json ? print_json(&p, at_wall_ns, &jobs, places, at) : print_text(&p, at_wall_ns);
+		if (!json && status == 0)
+			status = print_jobs(&jobs, places, at, &p);
 	}
+	jobs_free(&jobs);
 	if (p.cut)
 		say_error(program, "more than %d processes: the rest is left out", PROCESSES_MAX);
 	processes_free(&p);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/brokerd/job.h"
 #include "agent/brokerd/login.h"
 #include "agent/brokerd/session.h"
 #include "base/clock.h"
@@ -329,6 +330,7 @@ void events_login_opened(struct events *e, const struct login *l)
 	begin(&b, "login-opened");
 	put_id(&b, "login_id", &l->id);
 	put_login(&b, &l->says);
+	job_put(&b, &l->says);
 	tell(e, &b);
 }
 

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "agent/brokerd/events.h"
+#include "agent/brokerd/job.h"
+#include "agent/brokerd/monitor.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -106,6 +108,8 @@ int login_announce(struct login_table *t, const struct message_login *m, uint64_
 		l = add(t, m, start, pidfd, &id);
 		if (l == NULL)
 			return ITM_ELIMIT;
+		if (t->monitor != NULL && job_is(m->service))
+			monitor_tie_job(t->monitor, l->pidfd, m->pid, start, &id);
 		events_login_opened(t->events, l);
 		log_info("login of %s by %s, process %d", m->user, m->service, (int)m->pid);
 	}

@@ -14,11 +14,13 @@
 
 enum { LOGIN_MAX = 4096 }; /* at once */
 
+struct monitor;
 struct login_table {
 	struct login *first;
 	size_t count;
 	struct loop *loop;
 	struct control *control;
+	const struct monitor *monitor;   /* ties a job's processes to its login; NULL = none */
 	struct events *events;           /* told of each; NULL = nobody */
 };
 

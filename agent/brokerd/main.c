@@ -192,6 +192,7 @@ static int start(struct broker *b, const struct options *o)
 	session_init(&b->sessions, &b->loop, &b->control);
 	b->sessions.recorder_uid = b->scope.recorder_uid;
 	monitor_init(&b->monitor, &b->loop, &b->control, &b->sessions);
+	b->logins.monitor = &b->monitor;
 	request_init(&b->requests);
 	b->requests.monitor = &b->monitor;
 	b->requests.loop = &b->loop;

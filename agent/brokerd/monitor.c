@@ -169,14 +169,24 @@ void monitor_store(const struct monitor *m)
 		control_store(m->control, map_key, NULL, 0, &m->map, 1);
 }
 
-void monitor_tie(const struct monitor *m, const struct session *s)
+static void tie_one(const struct monitor *m, int pidfd, pid_t pid, uint64_t start_ticks, const struct id *id)
 {
-	int error = m->map >= 0 ? tie(m, s->stub_pidfd, &s->stream, BPF_ANY) : 0;
+	int error = m->map >= 0 ? tie(m, pidfd, id, BPF_ANY) : 0;
 
 	if (error != 0)
 		log_error("the process monitor does not take a session: %s", strerror(error));
 	else if (m->map < 0 && m->line.fd >= 0)
-		say_session(m, s->stub, s->stub_start, &s->stream);
+		say_session(m, pid, start_ticks, id);
+}
+
+void monitor_tie(const struct monitor *m, const struct session *s)
+{
+	tie_one(m, s->stub_pidfd, s->stub, s->stub_start, &s->stream);
+}
+
+void monitor_tie_job(const struct monitor *m, int pidfd, pid_t pid, uint64_t start_ticks, const struct id *login)
+{
+	tie_one(m, pidfd, pid, start_ticks, login);
 }
 
 void monitor_close(struct monitor *m)

@@ -28,5 +28,7 @@ bool monitor_kept(struct monitor *m, const char *key, const int *fds, size_t cou
 void monitor_store(const struct monitor *m);
 /* Before its shell starts.  Without a monitor nothing happens. */
 void monitor_tie(const struct monitor *m, const struct session *s);
+/* A job of cron or atd: it is no session; its processes carry its login_id. */
+void monitor_tie_job(const struct monitor *m, int pidfd, pid_t pid, uint64_t start_ticks, const struct id *login);
 
 #endif

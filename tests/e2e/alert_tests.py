@@ -189,6 +189,11 @@ def read(path):
     return ""
 
 
+def monitor_level():
+    level = re.search("^level=(.*)$", read("/run/itm/watchd/status"), re.M)
+    return level and level[1]
+
+
 def links_of(pid):
     found = []
     for fd in os.listdir(f"/proc/{pid}/fd"):
@@ -277,8 +282,7 @@ def test_programs_and_settings_that_are_changed_are_alerts():
 def test_a_process_monitor_taken_off_its_hooks_is_an_alert():
     if not pids("itm-watchd") or os.uname().machine != "x86_64":
         raise Skip("no process monitor here, or no way to close its descriptors")
-    level = wait_for("the monitor's level", 30, lambda: re.search("^level=(.*)$", read("/run/itm/watchd/status"), re.M))
-    if level[1] != "bpf":
+    if wait_for("the monitor", 30, monitor_level) != "bpf":
         raise Skip("the process monitor has no hooks in this kernel")
     with NewAlerts() as new:
         watcher = pids("itm-watchd")[-1]

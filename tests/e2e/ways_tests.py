@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import time
 
+from alert_tests import monitor_level
 from events_tests import NewEvents
-from lab import (LAB, SSH, NewSessions, Skip, Terminal, check, equal, login, run, sessions, size, ssh, transcript,
-                 wait_for)
+from lab import (LAB, SSH, Failure, NewSessions, Skip, Terminal, check, equal, itm, listed, login, run, sessions, size,
+                 ssh, transcript, wait_for)
 
 PASSWORD = "correct horse alice"
 
@@ -215,6 +216,56 @@ def test_at_is_an_event_by_policy():
         done = run(["runuser", "-u", "alice", "--", "at", "now"], input=f"touch {mark}\n".encode(), cwd="/")
         equal(done.returncode, 0, f"at: {done.stderr!r}")
     job("atd", "atd", start, ["atd", "-f"])
+
+
+def tree_of_job(session, service):
+    """The processes of itm tree that the service ran for the session."""
+    found = [p for p in listed(itm("tree", "--json", session)) if p.get("service") == service]
+    if not [p for p in found if p["ended"]]:
+        raise Failure(f"{service} ran nothing for the session: {[p['exe'] for p in found]}")
+    return found
+
+
+def test_a_job_stands_in_the_tree_of_the_session_that_left_it():
+    if wait_for("the monitor", 30, monitor_level) != "bpf":
+        raise Skip("no process monitor in the kernel here")
+    daemons = []
+    for service, program in (("cron", "cron"), ("atd", "atd")):
+        needs(program)
+        job_stack(service)
+    for path in ("/run/crond.reboot", "/run/crond.pid"):
+        if os.path.exists(path):
+            os.remove(path)
+    with NewSessions("alice") as new:
+        with login("alice") as shell:
+            shell.command("echo 'env printf atleft' | at now; echo st$((1+1))", "st2")
+            shell.command("echo '@reboot env printf cronleft' | crontab -; echo st$((1+2))", "st3")
+            shell.type("exit\r")
+            shell.end()
+        session = new.wait()[0]["session"]
+        with login("alice") as shell:
+            shell.command("echo other", "other")
+            shell.type("exit\r")
+            shell.end()
+        other = [s["session"] for s in new.wait(2) if s["session"] != session][0]
+    try:
+        daemons = [subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for argv in (["cron", "-f"], ["atd", "-f"])]
+        for service, writer, word in (("atd", "/at", "atleft"), ("cron", "/crontab", "cronleft")):
+            ran = wait_for(f"the job of {service}", 20, lambda s=service: tree_of_job(session, s), 0.5)
+            check([p for p in ran if word in p["argv"]], f"{service}: {[p['argv'] for p in ran]}")
+            by = [p for p in listed(itm("tree", "--json", session)) if p["pid"] == ran[0]["begun_by_pid"]
+                  and p["start_ns"] == ran[0]["begun_by_start_ns"]]
+            check(len(by) == 1 and by[0]["exe"].endswith(writer), f"{service} was begun by {[p['exe'] for p in by]}")
+    finally:
+        for daemon in daemons:
+            daemon.terminate()
+            daemon.wait(timeout=10)
+        run(["crontab", "-u", "alice", "-r"])
+    text = itm("tree", session)
+    check("job of atd, /var/spool/cron/at" in text and "job of cron, /var/spool/cron/crontabs/alice: begun by" in text,
+          f"no job in {text[-600:]}")
+    equal([p for p in listed(itm("tree", "--json", other)) if "job" in p], [], "jobs of another session of the same account")
 
 
 def test_ansible_with_pipelining():
