@@ -140,11 +140,14 @@ class Target:
 
     def recorded(self, text, seconds=20.0):
         """Whether the record holds text, at the latest after so long."""
-        deadline = time.monotonic() + seconds
+        begun = time.monotonic()
         while not self.holds(text.encode()):
-            if time.monotonic() > deadline:
-                return self.exported(text)
-            time.sleep(0.1)
+            waited = time.monotonic() - begun
+            if waited > 2 and self.exported(text):
+                return True
+            if waited > seconds:
+                return False
+            time.sleep(0.1 if waited < 2 else 0.5)
         return True
 
     def exported(self, text):
