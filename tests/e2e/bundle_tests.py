@@ -48,7 +48,7 @@ def other_key_list(path, data, keys):
     """The bundle with a key list of somebody's own, and MANIFEST to match."""
     at = data.index(b"itm key list 1\n")
     old = data[at:data.index(b"\0", at)]
-    new = old.replace(b"number 1\n", b"number 2\n")
+    new = old.replace(b"demonstration keys", b"demonstration keyz")
     check(new != old, f"{old!r}")
     digests = [hashlib.sha256(x).hexdigest().encode() for x in (old, new)]
     with open(f"{path}.other", "wb") as f:
