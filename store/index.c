@@ -9,8 +9,8 @@
 #include "store/words.h"
 
 /* What step 1 made is never changed: a new step comes after it, or the file
- * is rebuilt (`itm-indexd --rebuild`).  words holds no content: rowid = block
- * id, rising with time, so that the newest is found first. */
+ * is rebuilt (`itm-indexd --rebuild`).  tblock: text, ids rising with time;
+ * loose, shelf, slice: which of it may have a word (index_blocks.h). */
 static const char *const schema[] = {
 	"CREATE TABLE position (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE session ("
@@ -27,16 +27,15 @@ static const char *const schema[] = {
 	"CREATE TABLE tblock (id INTEGER PRIMARY KEY AUTOINCREMENT, session INTEGER NOT NULL, start_ms INTEGER NOT NULL,"
 	" end_ms INTEGER NOT NULL, live INTEGER NOT NULL, provisional INTEGER NOT NULL, body BLOB NOT NULL);"
 	"CREATE INDEX tblock_live ON tblock (session) WHERE live = 1;"
-	"CREATE VIRTUAL TABLE words USING fts5 (text, content='', detail=none, columnsize=0, tokenize='itm');",
+	"CREATE INDEX tblock_session ON tblock (session);"
+	"CREATE TABLE loose (block INTEGER PRIMARY KEY, live INTEGER NOT NULL, bits BLOB NOT NULL);"
+	"CREATE TABLE shelf (id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, blocks BLOB NOT NULL);"
+	"CREATE TABLE slice (id INTEGER PRIMARY KEY, bits BLOB NOT NULL);"
 	"CREATE TABLE event ("
 	" id INTEGER PRIMARY KEY, session INTEGER NOT NULL, number INTEGER NOT NULL, wall_ns INTEGER NOT NULL,"
 	" kind TEXT NOT NULL, user TEXT NOT NULL, login BLOB NOT NULL, about BLOB NOT NULL,"
 	" provisional INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (session, number));"
-	"CREATE INDEX event_time ON event (wall_ns);",
-	"CREATE INDEX tblock_session ON tblock (session);",
-	/* Bytes of words gathered in memory before they are written as one part (SQLite FTS5, 6.5): of larger parts
-	 * fewer are merged. */
-	"INSERT INTO words (words, rank) VALUES ('hashsize', 4194304);",
+	"CREATE INDEX event_time ON event (wall_ns);"
 	/* session 0: the server's, numbered by its leaf. */
 	"CREATE TABLE alert ("
 	" id INTEGER PRIMARY KEY, session INTEGER NOT NULL, number INTEGER NOT NULL, wall_ns INTEGER NOT NULL,"
@@ -45,7 +44,9 @@ static const char *const schema[] = {
 	"CREATE INDEX alert_time ON alert (wall_ns);",
 	NULL,
 };
-enum { SCHEMA_VERSION = 5 };
+enum { SCHEMA_VERSION = 1 };
+enum { WINDOW_LOG = 14 };       /* bytes of text a block mostly has: small tables, soon set up */
+enum { PAGE_BYTES = 8192 };     /* two slices, or four blocks of text */
 
 struct index *index_open(const char *dir, bool write, int *error)
 {
@@ -55,18 +56,17 @@ struct index *index_open(const char *dir, bool write, int *error)
 	if (x == NULL)
 		return NULL;
 	x->inflate = inflate_new();
-	x->compress = write ? compress_new(3, 19) : NULL;
+	x->compress = write ? compress_new(3, WINDOW_LOG) : NULL;
 	if (x->inflate == NULL || (write && x->compress == NULL))
 		goto fail;
 	*error = ITM_EINVAL;
 	if ((size_t)snprintf(path, sizeof path, "%s/index.db", dir) >= sizeof path)
 		goto fail;
-	x->db = sql_open(path, write, error);
+	x->db = sql_open_paged(path, write, PAGE_BYTES, error);
 	if (x->db == NULL)
 		goto fail;
-	*error = sql_tokenizer(x->db, "itm", words_split);
-	if (*error == 0 && write)
-		*error = sql_overwrite(x->db);
+	x->loose_count = -1;
+	*error = write ? sql_overwrite(x->db) : 0;
 	if (*error == 0 && write)
 		*error = sql_migrate(x->db, schema);
 	if (*error == 0 && !write) {
@@ -86,9 +86,9 @@ void index_close(struct index *x)
 {
 	if (x == NULL)
 		return;
-	struct sql_statement *all[] = { x->put_session, x->find_session, x->put_block, x->put_text, x->live,
-					x->drop_block, x->drop_text, x->get_position, x->put_position,
-					x->put_event, x->put_alert };
+	struct sql_statement *all[] = { x->put_session, x->find_session, x->put_block, x->drop_block, x->drop_live,
+					x->get_position, x->put_position, x->put_event, x->loose, x->put_loose,
+					x->drop_loose, x->put_shelf, x->put_slice, x->put_alert };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (all[i] != NULL)
 			sql_finalize(all[i]);

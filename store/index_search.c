@@ -4,13 +4,16 @@
 #include "base/clock.h"
 #include "store/index.h"
 #include "store/index_around.h"
+#include "store/index_blocks.h"
 #include "store/index_state.h"
+#include "store/narrow.h"
 #include "store/query.h"
 #include "store/tblock.h"
 
 struct search {
 	struct index *x;
 	struct query query;
+	struct narrow narrow;
 	struct query_facts facts;            /* of the session in hit, and the line */
 	char host[ID_TEXT_SIZE];
 	struct tblock block;
@@ -114,6 +117,8 @@ static int search_lines(struct search *s)
 	return 0;
 }
 
+/* Columns of BLOCK_COLUMNS. */
+#define BLOCK_COLUMNS "session, start_ms, provisional, body, end_ms, id"
 static int search_block(struct search *s, struct sql_statement *q)
 {
 	size_t len;
@@ -136,18 +141,12 @@ static int search_block(struct search *s, struct sql_statement *q)
 	return search_lines(s);
 }
 
-/* By the words' expression, or every block. */
-static int search_all(struct search *s, const char *expression)
+static int search_all(struct search *s)
 {
 	struct sql_statement *q;
-	int result = sql_prepare(s->x->db, expression != NULL
-		? "SELECT b.session, b.start_ms, b.provisional, b.body, b.end_ms, b.id FROM words JOIN tblock b ON b.id = words.rowid"
-		  " WHERE words MATCH ?1 ORDER BY words.rowid DESC"
-		: "SELECT b.session, b.start_ms, b.provisional, b.body, b.end_ms, b.id FROM tblock b ORDER BY b.id DESC", &q);
+	int result = sql_prepare(s->x->db, "SELECT " BLOCK_COLUMNS " FROM tblock ORDER BY id DESC", &q);
 	if (result != 0)
 		return result;
-	if (expression != NULL)
-		sql_bind_text(q, 1, expression);
 	while (!s->how->more && (result = sql_step(q)) == 1) {
 		result = search_block(s, q);
 		if (result == 0)
@@ -157,6 +156,35 @@ static int search_all(struct search *s, const char *expression)
 	}
 	sql_finalize(q);
 	return result == 1 ? 0 : result;
+}
+
+/* One block by its id; 0 also when it is gone. */
+static int search_one(struct search *s, struct sql_statement *q, int64_t block)
+{
+	sql_bind_int(q, 1, block);
+	int result = sql_step(q);
+	if (result == 1)
+		result = search_block(s, q);
+	sql_reset(q);
+	return result;
+}
+
+static int search_narrowed(struct search *s)
+{
+	struct index_blocks blocks;
+	struct sql_statement *q = NULL;
+	int64_t block;
+	int result = index_blocks_open(&blocks, s->x, &s->narrow);
+	if (result == 0)
+		result = sql_prepare(s->x->db, "SELECT " BLOCK_COLUMNS " FROM tblock WHERE id = ?1", &q);
+	while (result == 0 && !s->how->more && (result = index_blocks_next(&blocks, &block)) == 1) {
+		result = block != 0 ? search_one(s, q, block) : 0;
+		if (result == 0)
+			result = late(s);
+	}
+	sql_finalize(q);
+	index_blocks_close(&blocks);
+	return result;
 }
 
 static int find_sessions(struct search *s)
@@ -181,20 +209,13 @@ static int find_sessions(struct search *s)
 
 static int search_snapshot(struct search *s)
 {
-	struct buffer expression;
-	buffer_init(&expression, (size_t)QUERY_MAX * 16);
 	int result = sql_prepare(s->x->db, "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.id = ?1", &s->sessions);
 	if (result == 0)
 		result = find_sessions(s);
 	if (result == 0)
-		result = query_expression(&s->query, &expression);
-	if (result == 1 && buffer_text(&expression) == NULL)
-		result = ITM_ENOMEM;
-	if (result >= 0)
-		result = search_all(s, result == 1 ? buffer_text(&expression) : NULL);
+		result = narrow_query(&s->narrow, &s->query) ? search_narrowed(s) : search_all(s);
 	if (s->sessions != NULL)
 		sql_finalize(s->sessions);
-	buffer_free(&expression);
 	return result;
 }
 

@@ -1,4 +1,4 @@
-/* index_state: what index.c, index_search.c and index_write.c share. */
+/* index_state: what the files of the index share. */
 #ifndef ITM_STORE_INDEX_STATE_H
 #define ITM_STORE_INDEX_STATE_H
 
@@ -11,8 +11,9 @@ struct index {
 	struct compress *compress;
 	struct inflate *inflate;
 	/* The writer's statements, prepared when first used. */
-	struct sql_statement *put_session, *find_session, *put_block, *put_text, *live, *drop_block, *drop_text,
-			     *get_position, *put_position, *put_event, *put_alert;
+	struct sql_statement *put_session, *find_session, *put_block, *drop_block, *drop_live, *get_position, *put_position,
+			     *put_event, *loose, *put_loose, *drop_loose, *put_shelf, *put_slice, *put_alert;
+	int64_t loose_count;             /* of final blocks on no shelf; -1 = to be counted */
 };
 
 /* The columns index_state_session reads, in its order. */

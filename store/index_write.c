@@ -2,11 +2,24 @@
 
 #include <string.h>
 
+#include "store/index_blocks.h"
 #include "store/index_state.h"
 
 int index_write_begin(struct index *x) { return sql_begin(x->db); }
-int index_write_commit(struct index *x) { return sql_commit(x->db); }
-void index_write_rollback(struct index *x) { sql_rollback(x->db); }
+
+int index_write_commit(struct index *x)
+{
+	int result = sql_commit(x->db);
+	if (result != 0)
+		x->loose_count = -1;
+	return result;
+}
+
+void index_write_rollback(struct index *x)
+{
+	sql_rollback(x->db);
+	x->loose_count = -1;
+}
 
 int index_write_position(struct index *x, uint64_t *row)
 {
@@ -143,8 +156,6 @@ int index_write_block(struct index *x, int64_t session, bool live, bool provisio
 	if (result == 0)
 		result = index_state_prepare(x, &x->put_block,
 			"INSERT INTO tblock (session, start_ms, end_ms, live, provisional, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-	if (result == 0)
-		result = index_state_prepare(x, &x->put_text, "INSERT INTO words (rowid, text) VALUES (?1, ?2)");
 	if (result == 0) {
 		sql_bind_int(x->put_block, 1, session);
 		sql_bind_int(x->put_block, 2, (int64_t)start_ms);
@@ -154,55 +165,17 @@ int index_write_block(struct index *x, int64_t session, bool live, bool provisio
 		sql_bind_blob(x->put_block, 6, body.data, body.len);
 		result = sql_finish(x->put_block);
 	}
-	if (result == 0) {
-		sql_bind_int(x->put_text, 1, sql_last_row(x->db));
-		sql_bind_text_len(x->put_text, 2, (const char *)t->text.data, t->text.len);
-		result = sql_finish(x->put_text);
-	}
+	if (result == 0)
+		result = index_blocks_put(x, sql_last_row(x->db), live, (const char *)t->text.data, t->text.len);
 	buffer_free(&body);
-	return result;
-}
-
-/* A table without content must be told what it held (SQLite FTS5, 6.2). */
-static int drop_text(struct index *x, int64_t id, const struct tblock *t)
-{
-	int result = index_state_prepare(x, &x->drop_text, "INSERT INTO words (words, rowid, text) VALUES ('delete', ?1, ?2)");
-	if (result != 0)
-		return result;
-	sql_bind_int(x->drop_text, 1, id);
-	sql_bind_text_len(x->drop_text, 2, (const char *)t->text.data, t->text.len);
-	return sql_finish(x->drop_text);
-}
-
-/* Blocks of the session by the statement; their words first. */
-static int drop_words(struct index *x, struct sql_statement *blocks, int64_t session)
-{
-	struct tblock t;
-	int result;
-	tblock_init(&t);
-	sql_bind_int(blocks, 1, session);
-	while ((result = sql_step(blocks)) == 1) {
-		size_t len;
-		const void *body = sql_blob(blocks, 2, &len);
-		result = tblock_decode(&t, body, len, (uint64_t)sql_int(blocks, 1), x->inflate, NULL);
-		if (result == 0)
-			result = drop_text(x, sql_int(blocks, 0), &t);
-		if (result != 0) {
-			sql_reset(blocks);
-			break;
-		}
-	}
-	tblock_free(&t);
 	return result;
 }
 
 int index_write_drop_live(struct index *x, int64_t session)
 {
-	int result = index_state_prepare(x, &x->live, "SELECT id, start_ms, body FROM tblock WHERE session = ?1 AND live = 1");
+	int result = index_blocks_drop_live(x, session);
 	if (result == 0)
 		result = index_state_prepare(x, &x->drop_block, "DELETE FROM tblock WHERE session = ?1 AND live = 1");
-	if (result == 0)
-		result = drop_words(x, x->live, session);
 	if (result != 0)
 		return result;
 	sql_bind_int(x->drop_block, 1, session);
@@ -230,25 +203,14 @@ int index_write_forget(struct index *x, const struct id *stream)
 		"DELETE FROM alert WHERE session = ?1",
 		"DELETE FROM session WHERE id = ?1",
 	};
-	struct sql_statement *blocks;
 	int64_t id;
 	int result = find_id(x, stream, &id);
 	if (result != 0)
 		return result == ITM_ENOENT ? 0 : result;
-	result = sql_prepare(x->db, "SELECT id, start_ms, body FROM tblock WHERE session = ?1", &blocks);
-	if (result != 0)
-		return result;
-	result = drop_words(x, blocks, id);
-	sql_finalize(blocks);
+	result = index_blocks_forget(x, id);
 	for (size_t i = 0; result == 0 && i < sizeof steps / sizeof *steps; i++)
 		result = run_with(x, steps[i], id);
 	return result;
-}
-
-int index_write_optimize(struct index *x)
-{
-	/* Deleted words stay in the full-text tables until these are merged (SQLite FTS5, 6.7). */
-	return sql_run(x->db, "INSERT INTO words (words) VALUES ('optimize')");
 }
 
 int index_write_scrub(struct index *x)

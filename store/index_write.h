@@ -28,10 +28,9 @@ int index_write_find(struct index *x, const struct id *stream, struct index_sess
 int index_write_restarted(struct index *x, const struct id *host, int64_t wall_ns);
 
 /* Everything of a session goes: its row, text, events.  0 also when there is
- * nothing.  After the commit, scrub: words that were removed leave the
- * full-text tables and the log of the database too; ITM_EBUSY: later. */
+ * nothing.  After the commit, scrub: what was removed leaves the log of the
+ * database too; ITM_EBUSY: later. */
 int index_write_forget(struct index *x, const struct id *stream);
-int index_write_optimize(struct index *x);
 int index_write_scrub(struct index *x);
 /* How far what was removed from the evidence is out of the index; 0 at first. */
 int index_write_removed(struct index *x, uint64_t *row);

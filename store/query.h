@@ -22,7 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/error.h"
 #include "base/id.h"
 #include "terminal/lines.h"
@@ -69,11 +68,6 @@ struct query {
  * and nothing to free. */
 int query_parse(const char *text, size_t len, struct query *out, struct fault *fault);
 void query_free(struct query *q);
-
-/* Appends the MATCH expression for FTS5 (quoted words, AND, OR, parentheses)
- * that every block with a match fulfils.  1, or 0 when the query has none and
- * every block must be looked at, or ITM_ELIMIT, ITM_ENOMEM. */
-int query_expression(const struct query *q, struct buffer *out);
 
 /* What a query is held against: one line, or all lines of a time (text NULL). */
 struct query_facts {

@@ -34,8 +34,9 @@ static int sql_progress(void *context)
 	return s->limit != 0 && s->used > s->limit;
 }
 
-static int sql_setup(struct sql *s, bool write)
+static int sql_setup(struct sql *s, bool write, unsigned page_bytes)
 {
+	char page[64];
 	sqlite3_busy_timeout(s->db, SQL_BUSY_MS);
 	sqlite3_progress_handler(s->db, 1000, sql_progress, s);
 	/* Rows come from a file that others may have changed: no functions or
@@ -46,7 +47,11 @@ static int sql_setup(struct sql *s, bool write)
 	if (!write)
 		return sql_run(s, "PRAGMA query_only=1");
 	int keep = 1;
-	int rc = sql_run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+	/* Only of a new file, and before its first page is written. */
+	snprintf(page, sizeof page, "PRAGMA page_size=%u", page_bytes);
+	int rc = sql_run(s, page);
+	if (rc == 0)
+		rc = sql_run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 			    "PRAGMA foreign_keys=1; PRAGMA wal_autocheckpoint=1000");
 	if (rc == 0 && sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep) != SQLITE_OK)
 		rc = sql_failed(s, "persist WAL");
@@ -54,6 +59,11 @@ static int sql_setup(struct sql *s, bool write)
 }
 
 struct sql *sql_open(const char *path, bool write, int *error)
+{
+	return sql_open_paged(path, write, SQL_PAGE_BYTES, error);
+}
+
+struct sql *sql_open_paged(const char *path, bool write, unsigned page_bytes, int *error)
 {
 	struct sql *s = calloc(1, sizeof *s);
 	if (s == NULL || (s->path = strdup(path)) == NULL) {
@@ -71,7 +81,7 @@ struct sql *sql_open(const char *path, bool write, int *error)
 		*error = sql_failed(s, "open");
 		goto fail;
 	}
-	*error = sql_setup(s, write);
+	*error = sql_setup(s, write, page_bytes);
 	if (*error == 0)
 		return s;
 fail:
@@ -402,66 +412,4 @@ void sql_limit(struct sql *s, uint64_t steps)
 {
 	s->limit = steps;
 	s->used = 0;
-}
-
-/* Tokenizers (sqlite.org/fts5.html, "Custom Tokenizers") */
-
-struct sql_splitting {
-	void *context;
-	int (*token)(void *, int, const char *, int, int, int);
-};
-
-static int sql_token_emit(void *handle, const char *token, size_t len, size_t start, size_t end, bool same_place)
-{
-	struct sql_splitting *t = handle;
-	return t->token(t->context, same_place ? FTS5_TOKEN_COLOCATED : 0, token, (int)len, (int)start, (int)end);
-}
-
-static int sql_token_create(void *context, const char **argv, int argc, Fts5Tokenizer **out)
-{
-	*out = context; /* no state of its own: the split function's holder */
-	return SQLITE_OK;
-}
-
-static void sql_token_delete(Fts5Tokenizer *t)
-{
-}
-
-struct sql_split_holder { sql_split *split; };
-
-static int sql_token_split(Fts5Tokenizer *t, void *context, int flags, const char *text, int len,
-			   int (*token)(void *, int, const char *, int, int, int))
-{
-	struct sql_splitting splitting = { .context = context, .token = token };
-	struct sql_split_holder *holder = (struct sql_split_holder *)(void *)t;
-	return holder->split(text, (size_t)len, (flags & FTS5_TOKENIZE_QUERY) != 0, &splitting, sql_token_emit);
-}
-
-static fts5_api *sql_fts5(struct sql *s)
-{
-	fts5_api *api = NULL;
-	sqlite3_stmt *q = NULL;
-	if (sqlite3_prepare_v2(s->db, "SELECT fts5(?1)", -1, &q, NULL) == SQLITE_OK) {
-		sqlite3_bind_pointer(q, 1, &api, "fts5_api_ptr", NULL);
-		sqlite3_step(q);
-	}
-	sqlite3_finalize(q);
-	return api;
-}
-
-int sql_tokenizer(struct sql *s, const char *name, sql_split *split)
-{
-	fts5_api *api = sql_fts5(s);
-	if (api == NULL)
-		return sql_failed(s, "no FTS5 in this SQLite");
-	struct sql_split_holder *holder = malloc(sizeof *holder);
-	if (holder == NULL)
-		return ITM_ENOMEM;
-	holder->split = split;
-	fts5_tokenizer methods = { sql_token_create, sql_token_delete, sql_token_split };
-	if (api->xCreateTokenizer(api, name, holder, &methods, free) != SQLITE_OK) {
-		free(holder);
-		return sql_failed(s, "tokenizer");
-	}
-	return 0;
 }

@@ -15,7 +15,10 @@
 
 #include "base/error.h"
 
-enum { SQL_BUSY_MS = 5000 }; /* how long a call waits for a lock of another process */
+enum {
+	SQL_BUSY_MS = 5000,      /* how long a call waits for a lock of another process */
+	SQL_PAGE_BYTES = 4096,
+};
 
 struct sql;
 struct sql_statement;
@@ -24,6 +27,9 @@ struct sql_statement;
  * Owned handle, or NULL and *error: ITM_ENOENT (reading a file that is not
  * there), ITM_ENOMEM, ITM_EDB. */
 struct sql *sql_open(const char *path, bool write, int *error);
+/* A file that is made gets pages of this size, a power of 2: larger ones for
+ * many rows of some KiB. */
+struct sql *sql_open_paged(const char *path, bool write, unsigned page_bytes, int *error);
 void sql_close(struct sql *s);           /* its statements must be finalized before */
 
 /* One or more statements without results.  0 or ITM_EDB. */
@@ -96,13 +102,5 @@ int sql_scrub(struct sql *s);
 /* Bound each statement: after `steps` thousands of virtual machine steps it
  * fails with ITM_EDB.  0 = no limit. */
 void sql_limit(struct sql *s, uint64_t steps);
-
-/* FTS5 tokenizer `name` on this connection.  split calls emit(handle, token,
- * len, start, end, same_place) for each token (same_place: an alternative of
- * the one before it) and returns the first non-zero result.  For queries
- * (query = true) it may give fewer tokens. */
-typedef int sql_emit(void *handle, const char *token, size_t len, size_t start, size_t end, bool same_place);
-typedef int sql_split(const char *text, size_t len, bool query, void *handle, sql_emit *emit);
-int sql_tokenizer(struct sql *s, const char *name, sql_split *split);
 
 #endif

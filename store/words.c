@@ -31,31 +31,10 @@ static size_t split_rune(const uint8_t *data, size_t len, char token[WORDS_TOKEN
 	return used;
 }
 
-/* Where words stood lately, by a hash of their bytes; a new one takes the slot. */
-enum { SEEN = 1024 };
-struct seen { uint32_t start, len; };
-
-/* Whether the very same bytes were a word in this text already: a third to a
- * half of all words, and each costs the index a look-up far away in memory. */
-static bool seen_before(struct seen seen[SEEN], const uint8_t *data, size_t start, size_t end)
-{
-	uint32_t hash = 0x811c9dc5u, len = (uint32_t)(end - start); /* FNV-1a */
-	for (size_t i = start; i < end; i++)
-		hash = (hash ^ data[i]) * 0x01000193u;
-	struct seen *s = &seen[(hash ^ hash >> 16) % SEEN];
-	if (s->len == len && memcmp(data + s->start, data + start, len) == 0)
-		return true;
-	*s = (struct seen){ (uint32_t)start, len };
-	return false;
-}
-
-int words_split(const char *text, size_t len, bool query, void *handle, words_emit *emit)
+int words_split(const char *text, size_t len, void *handle, words_emit *emit)
 {
 	const uint8_t *data = (const uint8_t *)text;
-	struct seen seen[SEEN];
 	size_t pos = 0;
-	if (!query)
-		memset(seen, 0, sizeof seen);
 	while (pos < len) {
 		char token[WORDS_TOKEN_MAX];
 		size_t count = 0, start = pos;
@@ -73,8 +52,7 @@ int words_split(const char *text, size_t len, bool query, void *handle, words_em
 				break;
 			pos += used;
 		}
-		bool skip = pos == start || (!query && pos <= UINT32_MAX && seen_before(seen, data, start, pos));
-		int result = skip ? 0 : emit(handle, token, count, start, pos, false);
+		int result = pos == start ? 0 : emit(handle, token, count, start, pos);
 		if (result != 0)
 			return result;
 		if (pos == start)

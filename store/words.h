@@ -15,10 +15,10 @@ enum { WORDS_TOKEN_MAX = 64 }; /* bytes of a word that are indexed; the text is 
 
 bool words_is(uint32_t rune);
 
-/* Fits sql_split.  Of a text that is no query, a word that came before may be
- * left out: the index keeps which text has a word, not how often. */
-typedef int words_emit(void *handle, const char *token, size_t len, size_t start, size_t end, bool same_place);
-int words_split(const char *text, size_t len, bool query, void *handle, words_emit *emit);
+/* Calls emit for each word, folded; the first result other than 0 ends it and
+ * is returned. */
+typedef int words_emit(void *handle, const char *token, size_t len, size_t start, size_t end);
+int words_split(const char *text, size_t len, void *handle, words_emit *emit);
 
 /* What is looked for: folded characters; a blank stands for any number of
  * them.  Where it begins or ends with a letter or digit, a word must begin or

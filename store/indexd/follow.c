@@ -271,10 +271,7 @@ static int read_removed(struct follow *f)
 {
 	uint64_t before = f->removed;
 	int result = evidence_removed_after(f->e, f->removed, on_removed, f);
-	if (result != 0 || f->removed == before)
-		return result;
-	result = index_write_optimize(f->x);
-	return result == 0 ? index_write_set_removed(f->x, f->removed) : result;
+	return result == 0 && f->removed != before ? index_write_set_removed(f->x, f->removed) : result;
 }
 
 /* The server's own alerts are acts of its log (store/ingestd/alarm.h). */

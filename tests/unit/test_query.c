@@ -22,59 +22,6 @@ static int parse(const char *text, struct fault *fault)
 	return query_parse(text, strlen(text), &query, fault);
 }
 
-static void test_expression(void **state)
-{
-	/* "": the index cannot narrow it. */
-	static const struct { const char *text, *expression; } cases[] = {
-		{ "payroll", "\"payroll\"" },
-		{ "  Two\tWORDS ", "\"two\" AND \"words\"" },
-		{ "/etc/passwd", "\"etc\" AND \"passwd\"" },
-		{ "10.0.0.1", "\"10\" AND \"0\" AND \"0\" AND \"1\"" },
-		{ "pay*", "\"pay\" *" },
-		{ "p*", "" },
-		{ "*pay", "" },
-		{ "*pay*", "" },
-		{ "*a/passwd/b*", "\"passwd\"" },
-		{ "\"rm -rf /srv\"", "\"rm\" AND \"rf\" AND \"srv\"" },
-		{ "\"rm -rf sr\"*", "\"rm\" AND \"rf\" AND \"sr\" *" },
-		{ "a -b -\"c d\"", "\"a\"" },
-		{ "not a", "" },
-		{ "--force", "\"force\"" },
-		{ "out:secret", "\"secret\"" },
-		{ "root:x:0", "\"root\" AND \"x\" AND \"0\"" },
-		{ "https://x.org", "\"https\" AND \"x\" AND \"org\"" },
-		{ "a or b", "(\"a\" OR \"b\")" },
-		{ "a b or c", "(\"a\" AND \"b\" OR \"c\")" },
-		{ "a (b OR c) d", "\"a\" AND (\"b\" OR \"c\") AND \"d\"" },
-		{ "a or /b/", "" },
-		{ "a /b/", "\"a\"" },
-		{ "/b/ a", "\"a\"" },
-		{ "x (a or *b)", "\"x\"" },
-		{ "\"or\" \"not\"", "\"or\" AND \"not\"" },
-		{ "a NEAR(c) \"NOT\"", "\"a\" AND \"near\" AND \"c\" AND \"not\"" },
-		{ "*", "" },
-		{ "->", "" },
-		{ "\xc3\x84rger", "\"\xc3\xa4rger\"" },
-		{ "\"say \\\"yes\\\" \\\\o\"", "\"say\" AND \"yes\" AND \"o\"" },
-		{ "user:john x session:last", "\"x\"" },
-		{ "text:x\"", NULL },
-	};
-	(void)state;
-	for (size_t i = 0; cases[i].expression != NULL; i++) {
-		struct buffer b;
-		struct fault fault = { 0, "" };
-		buffer_init(&b, 4096);
-		int result = parse(cases[i].text, &fault);
-		if (result != 0)
-			print_message("%s: %s\n", cases[i].text, fault.reason);
-		assert_int_equal(result, 0);
-		assert_int_equal(query_expression(&query, &b), cases[i].expression[0] != '\0');
-		assert_string_equal(buffer_text(&b), cases[i].expression);
-		buffer_free(&b);
-		query_free(&query);
-	}
-}
-
 static void test_refused(void **state)
 {
 	static const struct { const char *text; uint64_t offset; } cases[] = {
@@ -340,7 +287,7 @@ static void test_tblock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_expression), cmocka_unit_test(test_refused), cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_limits), cmocka_unit_test(test_kinds), cmocka_unit_test(test_spans), cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_glob), cmocka_unit_test(test_tblock),
 	};
