@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,6 +96,20 @@ int sandbox_become_with(const char *user, const char *const *groups, uint64_t ca
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
 		return ITM_ESYS;
 	return 0;
+}
+
+int sandbox_become_reader(const char *user, const char *const *groups)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const uint32_t reading = 1u << CAP_DAC_READ_SEARCH;
+	struct __user_cap_data_struct rights[_LINUX_CAPABILITY_U32S_3] = { { .effective = reading, .permitted = reading } };
+
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+		return ITM_ESYS;
+	int r = sandbox_become(user, groups);
+	if (r == 0 && syscall(SYS_capset, &head, rights) != 0)
+		r = ITM_ESYS;
+	return r;
 }
 
 /* Whoever tries these has been taken over: no reason to let him try again. */

@@ -13,6 +13,10 @@ int sandbox_become(const char *user, const char *const *groups);
  * 1 << CAP_SYS_PTRACE). */
 int sandbox_become_with(const char *user, const char *const *groups, uint64_t capabilities);
 
+/* As sandbox_become, but may go on reading every file and folder
+ * (CAP_DAC_READ_SEARCH), and nothing else that root may. */
+int sandbox_become_reader(const char *user, const char *const *groups);
+
 /* Forbid by seccomp every system call outside the named profile; a forbidden
  * one fails with EPERM, ptrace and its like kill.  0 or ITM_ESYS. */
 enum sandbox_profile {

@@ -67,6 +67,7 @@ static struct daemon daemons[] = {
 	{ .name = "broker", .what = "wraps logins", .path = "broker/status" },
 	{ .name = "sealer", .what = "signs the record", .path = "sealer/status" },
 	{ .name = "watcher", .what = "sees what runs", .path = "watchd/status" },
+	{ .name = "files", .what = "watches sensitive files", .path = "filed/status" },
 	{ .name = "forwarder", .what = "sends it to the server", .path = "forwarder/status" },
 	{ .name = "server", .what = "keeps the server running", .path = "status", .server = true, .supervisor = true },
 	{ .name = "ingestd", .what = "verifies and stores", .path = "ingest/status", .server = true },
@@ -244,7 +245,7 @@ static void expect_siblings(const struct places *places)
 		if (strcmp(daemons[i].name, "forwarder") == 0 && places->agent.server[0] == '\0')
 			continue;
 		/* A host built without it, or where it is not installed. */
-		if (strcmp(daemons[i].name, "watcher") == 0)
+		if (strcmp(daemons[i].name, "watcher") == 0 || strcmp(daemons[i].name, "files") == 0)
 			continue;
 		/* systemd may run the two daemons of a server by themselves. */
 		if (strcmp(daemons[i].name, "server") == 0)
@@ -307,6 +308,8 @@ static const struct glance {
 	{ "watcher", "processes", "processes: ", "", WORD },
 	{ "watcher", "refused", "", "", WORD },
 	{ "watcher", "dropped", "dropped ", " events", PLAIN },
+	{ "files", "files", "files: ", "", WORD },
+	{ "files", "overflows", "overflows ", "", PLAIN },
 	{ "forwarder", "server", "", "", WORD },
 	{ "forwarder", "last_receipt", "received to block ", "", PLAIN },
 	{ "forwarder", "oldest_unacknowledged_wall_ns", "waiting since ", "", WALL },

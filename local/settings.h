@@ -35,6 +35,9 @@ struct settings_agent {
 	char keylist[256];            /* auditors to whom keystrokes are sealed; FILE.minisig beside it */
 	char keylist_seen[256];       /* the broker's copy of the last good one */
 	char officer_key[256];        /* public key that signs it, pinned */
+	char watch_files[4096];       /* paths watched beside the built-in ones; with a slash at the end a folder */
+	char watch_secret[4096];      /* the same, and nothing of their contents is stored */
+	uint64_t watch_content;       /* bytes of a watched file of which what changed is stored; 0..16 K */
 	uint64_t block_interval_ms;   /* 1000..10000 */
 	uint64_t heartbeat_ms;
 	uint64_t pulse_ms;            /* the supervisor asks its parts, and looks at programs and settings, so often */

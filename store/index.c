@@ -149,7 +149,7 @@ int index_state_session(struct sql_statement *q, struct index_session *s)
 
 bool index_is_stream(const char *mode)
 {
-	return strcmp(mode, "host") == 0 || strcmp(mode, "processes") == 0;
+	return strcmp(mode, "host") == 0 || strcmp(mode, "processes") == 0 || strcmp(mode, "files") == 0;
 }
 
 static bool wanted(const struct index_filter *f, const struct index_session *s)
@@ -218,7 +218,7 @@ int index_session_find(struct index *x, const char *name, struct index_session *
 	if (!last && normal_name(name, start) != 0)
 		return ITM_ENOENT;
 	int result = sql_prepare(x->db, last
-		? "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.mode NOT IN ('host', 'processes')"
+		? "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.mode NOT IN ('host', 'processes', 'files')"
 		  " ORDER BY s.start_wall_ns DESC, s.id DESC LIMIT 1"
 		: "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.name >= ?1 AND s.name < ?1 || '~' LIMIT 2", &q);
 	if (result != 0)

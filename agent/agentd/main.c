@@ -31,7 +31,7 @@ struct agent {
 	struct vault vault;
 	struct guard guard;
 	char config[PATH_MAX], control[300], status[300];
-	char program[4][PATH_MAX];
+	char program[5][PATH_MAX];
 };
 
 struct arguments { const char *config, *programs, *pid_file; bool daemon; };
@@ -115,8 +115,9 @@ static int run(struct agent *a)
 	const char *const sealer[] = { "itm-sealer", "--config", a->config, NULL };
 	const char *const forwarder[] = { "itm-forwardd", "--config", a->config, NULL };
 	const char *const watcher[] = { "itm-watchd", "--config", a->config, NULL };
+	const char *const files[] = { "itm-filed", "--config", a->config, NULL };
 	const bool forwards = a->settings.server[0] != '\0';
-	struct supervisor_child children[5] = {
+	struct supervisor_child children[6] = {
 		{ .name = "broker", .path = a->program[0], .argv = broker, .adopt = true, .pulse = true },
 		{ .name = "sealer", .path = a->program[1], .argv = sealer, .adopt = true, .pulse = true, .user = "itm-seal" },
 	};
@@ -124,6 +125,9 @@ static int run(struct agent *a)
 	if (access(a->program[3], X_OK) == 0)
 		children[count++] = (struct supervisor_child){ .name = "watcher", .path = a->program[3], .argv = watcher,
 							       .adopt = true, .pulse = true, .user = "itm-watch" };
+	if (access(a->program[4], X_OK) == 0)
+		children[count++] = (struct supervisor_child){ .name = "files", .path = a->program[4], .argv = files,
+							       .adopt = true, .pulse = true, .user = "itm-file" };
 	if (forwards)
 		children[count++] = (struct supervisor_child){ .name = "forwarder", .path = a->program[2],
 							       .argv = forwarder, .pulse = true, .nice = SUPERVISOR_NICE };
@@ -150,7 +154,7 @@ static int go_to_background(const struct arguments *arguments)
 
 static int name_everything(struct agent *a, const struct arguments *arguments)
 {
-	static const char *const names[] = { "itm-brokerd", "itm-sealer", "itm-forwardd", "itm-watchd" };
+	static const char *const names[] = { "itm-brokerd", "itm-sealer", "itm-forwardd", "itm-watchd", "itm-filed" };
 	const char *dir = arguments->programs ? arguments->programs : ITM_LIBEXECDIR;
 	if (realpath(arguments->config, a->config) == NULL)
 		(void)snprintf(a->config, sizeof a->config, "%s", arguments->config);

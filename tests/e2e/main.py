@@ -27,6 +27,7 @@ import damage_tests
 import enable_tests
 import events_tests
 import failure_matrix
+import files_tests
 import policy_tests
 import sealed_tests
 import level_tests
@@ -49,6 +50,7 @@ MODULES = [
     transfer_tests,
     sealed_tests,
     process_tests,
+    files_tests,
     level_tests,
     ways_tests,
     crash_tests,

@@ -29,7 +29,7 @@ LAYERS = {
 LIBRARIES = ["base", "format", "terminal", "policies", "local", "net", "store", "view"]
 # Each program's folder: it may include the libraries and its own folder only.
 PROGRAMS = ["pam_itm", "itm-shell/stub", "itm-shell/recorder", "agent/agentd", "agent/brokerd", "agent/sealer",
-            "agent/forwardd", "store/ingestd", "store/indexd", "store/server", "cli", "itm-replay"]
+            "agent/forwardd", "agent/filed", "store/ingestd", "store/indexd", "store/server", "cli", "itm-replay"]
 
 # Third-party headers and the only files that may include them.
 DOORS = {
