@@ -29,17 +29,14 @@
 #include "net/forward.h"
 #include "net/tls.h"
 #include "store/enroll.h"
-#include "store/evidence.h"
-#include "store/segment.h"
-#include "store/sql.h"
-#include "store/tile.h"
+#include "tests/crash/ingest_look.h"
 #include "tests/powercut/mark.h"
 #include "tests/unit/chain.h"
 
 enum { PATH = 512, NOBODY = 65534, PATIENCE_S = 180, PATIENCE_CUT_S = 20, DIALS_CUT = 20, FLYING_MARKED = 4,
 	IN_FLIGHT = 12 /* blocks sent and not acknowledged */ };
 
-struct group { size_t start, len; uint8_t hash[HASH_SIZE]; bool acknowledged; };
+struct group { size_t start, len; bool acknowledged; };
 
 struct crash {
 	const char *program;
@@ -49,6 +46,7 @@ struct crash {
 	struct chain chain;
 	struct buffer groups;
 	struct group *group;
+	uint8_t (*hash)[HASH_SIZE]; /* of each block */
 	size_t count;
 	uint8_t log_key[SIGN_PUBLIC_SIZE];
 	struct receipt_seen seen; /* of the log, over all crashes */
@@ -67,16 +65,9 @@ struct crash {
 	bool welcome;
 };
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "FAILED: %s\n", what);
-	exit(1);
-}
-
 static void must(bool ok, const char *what)
 {
-	if (!ok)
-		fail(what);
+	ingest_must(ok, what);
 }
 
 /* Setting up */
@@ -149,7 +140,7 @@ static void make_groups(struct crash *c)
 		c->genesis += genesis;
 		struct group *g = &c->group[i];
 		g->start = c->groups.len;
-		memcpy(g->hash, c->chain.head, HASH_SIZE);
+		memcpy(c->hash[i], c->chain.head, HASH_SIZE);
 		for (size_t at = from; at < c->chain.units.len; ) {
 			struct unit u;
 			must(unit_decode(c->chain.units.data + at, c->chain.units.len - at, &u, NULL) == 0, "unit");
@@ -228,7 +219,7 @@ static void take_receipt(struct crash *c, const struct forward_message *m, struc
 	const char *why;
 	must(receipt_decode(m->payload, m->len, r, NULL) == 0 && receipt_check(r, c->log_key) == 0, "receipt");
 	must(r->record.sequence >= 1 && r->record.sequence <= c->count, "receipt's number");
-	must(memcmp(r->record.block_hash, c->group[r->record.sequence - 1].hash, HASH_SIZE) == 0, "receipt's block");
+	must(memcmp(r->record.block_hash, c->hash[r->record.sequence - 1], HASH_SIZE) == 0, "receipt's block");
 	must(receipt_follow(r, &c->seen, &why) == 0, "the log was forked or went back by a crash");
 }
 
@@ -244,7 +235,7 @@ static void take(struct crash *c, const struct forward_message *m)
 		for (size_t i = welcome.last_sequence; i < c->count; i++)
 			must(!c->group[i].acknowledged, "an acknowledged block is not stored after a restart");
 		must(welcome.last_sequence == 0 ||
-		     memcmp(welcome.last_hash, c->group[welcome.last_sequence - 1].hash, HASH_SIZE) == 0, "head");
+		     memcmp(welcome.last_hash, c->hash[welcome.last_sequence - 1], HASH_SIZE) == 0, "head");
 		/* As forwardd: from the first block without a receipt; what is
 		 * stored already is answered for again. */
 		for (c->next = 0; c->next < welcome.last_sequence && c->group[c->next].acknowledged; c->next++)
@@ -279,7 +270,7 @@ static void take(struct crash *c, const struct forward_message *m)
 		struct forward_error e = { .text = "" };
 		forward_error(m, &e, NULL);
 		fprintf(stderr, "message %d: %s\n", m->type, e.text);
-		fail("the server refuses");
+		must(false, "the server refuses");
 	}
 	}
 }
@@ -362,118 +353,12 @@ static void run(struct crash *c)
 	}
 }
 
-/* The store afterwards */
-
-struct look { struct crash *c; uint64_t next; size_t chunks; struct verifier *verifier; };
-
-static int look_segment(void *context, const struct evidence_segment *s)
+static void look_at_store(const struct crash *c)
 {
-	struct look *l = context;
-	int error;
-	struct fault fault = { 0 };
-	struct segment_reader *r = segment_reader_open(s->path, &error, &fault);
-	must(r != NULL, "segment");
-	segment_reader_limit(r, s->committed);
-	struct unit u;
-	uint64_t offset;
-	while ((error = segment_reader_next(r, &u, &offset, &fault)) == 1) {
-		struct block b;
-		must(verifier_unit(l->verifier, &u, s->path, offset) == 0, "a unit does not verify");
-		l->chunks += u.type == UNIT_CHUNK;
-		if (u.type != UNIT_BLOCK)
-			continue;
-		must(block_decode(u.payload, u.len, &b, NULL) == 0 && b.sequence == l->next++,
-		     "a block twice, lost, or out of order");
-	}
-	must(error == 0, "committed bytes of a segment are not readable");
-	segment_reader_close(r);
-	return 0;
-}
-
-struct rows { struct evidence *evidence; size_t count; };
-
-static int look_row(void *context, const struct evidence_chunk *c)
-{
-	struct rows *rows = context;
-	struct buffer b;
-	struct chunk decoded;
-	buffer_init(&b, UNIT_PAYLOAD_MAX);
-	must(evidence_read_chunk(rows->evidence, c, &b) == 0 && chunk_decode(b.data, b.len, &decoded, NULL) == 0 &&
-	     decoded.number == c->number, "a chunk of the database");
-	buffer_free(&b);
-	rows->count++;
-	return 0;
-}
-
-struct leaves { struct verifier *verifier; struct merkle_edge edge; size_t acts; };
-
-static int look_leaf(void *context, uint64_t index, const uint8_t *data, size_t len)
-{
-	struct leaves *l = context;
-	struct receipt_record record;
-	uint8_t hash[HASH_SIZE];
-	must(receipt_record_decode(data, len, &record, NULL) == 0, "a leaf of the log");
-	must(verifier_logged(l->verifier, &record, 0, 0, "log") == 0, "a leaf of another block");
-	l->acts += record.type == RECEIPT_ACT; /* alerts: how often one is raised depends on when we cut */
-	merkle_leaf(data, len, hash);
-	merkle_edge_add(&l->edge, hash);
-	must(l->edge.size == index + 1, "a leaf out of order");
-	return 0;
-}
-
-/* Every block has its leaf, once, and the checkpoint signs just these. */
-static void inspect_log(struct crash *c, struct evidence *e, struct verifier *v)
-{
-	struct leaves l = { .verifier = v };
-	struct evidence_logged logged;
-	struct checkpoint checkpoint;
-	struct tile_log tiles;
-	struct buffer note;
-	uint8_t root[HASH_SIZE];
-	char dir[PATH + 8];
-	snprintf(dir, sizeof dir, "%s/log", c->server.store);
-	buffer_init(&note, NOTE_MAX);
-	must(tile_checkpoint(dir, &note) == 0 &&
-	     checkpoint_open(note.data, note.len, c->log_key, &checkpoint, NULL, NULL) == 0, "the checkpoint");
-	must(tile_open(&tiles, dir, checkpoint.size) == 0 && tile_entries(&tiles, 0, look_leaf, &l) == 0, "the tiles");
-	merkle_edge_root(&l.edge, root);
-	must(memcmp(root, checkpoint.root, HASH_SIZE) == 0, "the root of the tiles");
-	must(checkpoint.size - l.acts == c->count + c->genesis, "a leaf for every block, and one more for a GENESIS");
-	for (size_t i = 0; i < c->count; i++)
-		must(evidence_logged(e, &c->chain.host, i + 1, c->group[i].hash, &logged) == 0 && logged.leaf < checkpoint.size,
-		     "an acknowledged block is not in the database");
-	tile_close(&tiles);
-	buffer_free(&note);
-}
-
-static void inspect(struct crash *c)
-{
-	int error;
-	char path[2 * PATH], words[256];
-	struct evidence *e = evidence_open(c->server.store, NULL, false, &error);
-	must(e != NULL, "the store opens");
-	struct verify_trust trust = { .has_identity = true, .has_log = true };
-	memcpy(trust.identity, c->chain.identity.public_key, SIGN_PUBLIC_SIZE);
-	memcpy(trust.log, c->log_key, SIGN_PUBLIC_SIZE);
-	struct look look = { .c = c, .next = 1, .verifier = verifier_new(&trust, NULL) };
-	must(evidence_segments(e, look_segment, &look) == 0, "segments");
-	must(look.next == c->count + 1, "blocks are missing");
-	inspect_log(c, e, look.verifier);
-	struct verify_result result;
-	verifier_finish(look.verifier, &result);
-	verifier_free(look.verifier);
-	printf("verdict %s: %s\n", verdict_name(result.verdict), result.detail);
-	must(result.verdict == VERDICT_OK || result.verdict == VERDICT_UNANCHORED || result.verdict == VERDICT_OPEN_TAIL,
-	     "the verdict");
-	printf("%" PRIu64 " receipts\n", result.receipts);
-	must(result.receipts == c->count + c->genesis, "a receipt for every block, and one more for a GENESIS");
-	struct rows rows = { e, 0 };
-	must(evidence_chunks_after(e, 0, 0, look_row, &rows) == 0 && rows.count == look.chunks, "rows of chunks");
-	evidence_close(e);
-	snprintf(path, sizeof path, "%s/evidence.db", c->server.store);
-	struct sql *s = sql_open(path, false, &error);
-	must(s != NULL && sql_check(s, words, sizeof words) == 0, "PRAGMA integrity_check");
-	sql_close(s);
+	const struct ingest_wanted wanted = { .store = c->server.store, .chain = &c->chain, .log_key = c->log_key,
+					      .count = c->count, .genesis = c->genesis,
+					      .hash = (const uint8_t (*)[HASH_SIZE])c->hash };
+	ingest_look(&wanted);
 }
 
 /* Under a power cut */
@@ -493,7 +378,7 @@ static int check_moment(struct crash *c, size_t acknowledged)
 	run(c);
 	stop(c, SIGTERM);
 	disconnect(c);
-	inspect(c);
+	look_at_store(c);
 	return 0;
 }
 
@@ -528,8 +413,7 @@ static void obey(struct crash *c)
 int main(int argc, char **argv)
 {
 	static struct crash c;
-	if (argc < 2)
-		fail("usage: ingest_crash PROGRAM [KILLS [BLOCKS]]");
+	must(argc >= 2, "usage: ingest_crash PROGRAM [KILLS [BLOCKS]]");
 	if (geteuid() == 0)
 		must(setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0, "giving up root");
 	signal(SIGPIPE, SIG_IGN);
@@ -538,8 +422,9 @@ int main(int argc, char **argv)
 	c.kills_wanted = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 20;
 	c.count = argc > 3 ? strtoul(argv[3], NULL, 10) : 500;
 	c.group = calloc(c.count, sizeof *c.group);
+	c.hash = calloc(c.count, sizeof *c.hash);
 	c.seen_at = calloc(c.count, sizeof *c.seen_at);
-	must(c.group != NULL && c.seen_at != NULL && c.count > c.kills_wanted, "numbers");
+	must(c.group != NULL && c.hash != NULL && c.seen_at != NULL && c.count > c.kills_wanted, "numbers");
 	const char *base = getenv("TMPDIR"), *given = getenv("POWERCUT");
 	c.marks = -1;
 	snprintf(c.dir, sizeof c.dir, "%s%s", given != NULL ? given : base != NULL ? base : "/tmp",
@@ -565,7 +450,7 @@ int main(int argc, char **argv)
 	run(&c);
 	stop(&c, SIGTERM);
 	disconnect(&c);
-	inspect(&c);
+	look_at_store(&c);
 	printf("%u kills, %u connections, %zu blocks acknowledged, 0 lost, 0 twice, %zu sent again, %zu countersigned\n",
 	       c.kills, c.reconnects, c.acknowledged, c.again, c.countersigned);
 	tls_context_free(c.tls);
@@ -574,6 +459,7 @@ int main(int argc, char **argv)
 	buffer_free(&c.in);
 	buffer_free(&c.out);
 	free(c.group);
+	free(c.hash);
 	free(c.seen_at);
 	fflush(stdout);
 	execlp("rm", "rm", "-rf", "--", c.dir, (char *)NULL);
