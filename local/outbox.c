@@ -43,6 +43,7 @@ void outbox_free(struct outbox *o)
 static void give_up(struct outbox *o)
 {
 	o->lost = true;
+	o->last_number = outbox_durable(o);
 	o->dropped = o->bytes;
 	outbox_free(o);
 }

@@ -57,6 +57,7 @@ static void cut(struct recording *r, uint8_t flags)
 	if (outbox_add(&r->outbox, &f) != 0)
 		return;
 	r->number++;
+	r->closing &= (flags & FRAME_END) == 0;
 	if (r->first_ns == 0)
 		r->first_ns = r->start_ns;
 	buffer_clear(&r->run);
@@ -202,6 +203,8 @@ void recording_tick(struct recording *r, uint64_t now_ns)
 	watch_progress(r, now_ns);
 	if (!r->losing && (r->thin_ns == 0 || now_ns - r->gap_ns >= (uint64_t)RECORDING_THIN_GAP_MS * NS_PER_MS))
 		close_gap(r, now_ns);
+	if (r->closing)
+		cut(r, FRAME_END);
 	if (due(r, now_ns) && !outbox_full(&r->outbox))
 		cut(r, 0);
 }
@@ -231,6 +234,8 @@ int recording_wait_ms(const struct recording *r, uint64_t now_ns)
 	if (r->lost_bytes > 0 && !r->losing && r->thin_ns != 0 && !outbox_full(&r->outbox) &&
 	    r->gap_ns + (uint64_t)RECORDING_THIN_GAP_MS * NS_PER_MS < at)
 		at = r->gap_ns + (uint64_t)RECORDING_THIN_GAP_MS * NS_PER_MS;
+	if (r->closing)
+		at = now_ns + (uint64_t)RECORDING_HOLD_MS * NS_PER_MS;
 	if (awaits_first(r) && first_deadline(r) < at)
 		at = first_deadline(r);
 	if (at == UINT64_MAX)
@@ -267,10 +272,11 @@ void recording_finish(struct recording *r, uint64_t now_ns)
 		r->start_ns = now_ns;
 		r->start_wall_ns = clock_wall_ns();
 	}
+	r->closing = true;
 	cut(r, FRAME_END);
 }
 
 bool recording_settled(const struct recording *r)
 {
-	return r->outbox.lost || outbox_empty(&r->outbox);
+	return r->outbox.lost || (!r->closing && outbox_empty(&r->outbox));
 }

@@ -43,6 +43,7 @@ struct recording {
 	bool was_full;
 	bool losing;             /* bytes are counted, not kept */
 	bool last;               /* the producer has ended */
+	bool closing;            /* there was no memory for the last frame yet */
 	size_t thin_left;        /* bytes of output that may be kept while thinning */
 	uint64_t thin_ns;        /* when that was reckoned; 0 = not thinning */
 	uint64_t gap_ns;         /* of the last GAP */

@@ -214,9 +214,11 @@ static void settle(struct recording *recording)
 	recording_finish(recording, now);
 	while (!recording_settled(recording) && now < until) {
 		struct pollfd fd = { FD_STREAM, recording_events(recording), 0 };
-		poll(&fd, 1, (int)((until - now) / NS_PER_MS) + 1);
+		int left = (int)((until - now) / NS_PER_MS) + 1, due = recording_wait_ms(recording, now);
+		poll(&fd, 1, due >= 0 && due < left ? due : left);
 		now = clock_boot_ns();
 		recording_receive(recording, now);
+		recording_tick(recording, now);
 	}
 }
 

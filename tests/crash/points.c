@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -70,6 +71,18 @@ ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {
 	return pwrite64(fd, data, len, at);
+}
+
+/* Messages are whole or not at all. */
+
+ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+	return enter("send") ? -1 : leave(syscall(SYS_sendto, fd, data, len, flags, NULL, 0));
+}
+
+ssize_t recv(int fd, void *data, size_t len, int flags)
+{
+	return enter("recv") ? -1 : leave(syscall(SYS_recvfrom, fd, data, len, flags, NULL, NULL));
 }
 
 int fdatasync(int fd)
