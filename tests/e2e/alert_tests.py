@@ -31,7 +31,7 @@ class NewAlerts:
     def now(self, name=None):
         return [a for a in alerts() if (a["stream"], a["number"]) not in self.before and name in (None, a["alert"])]
 
-    def wait(self, name, seconds=60, matching=lambda a: True):
+    def wait(self, name, seconds=20, matching=lambda a: True):
         def probe():
             found = [a for a in self.now(name) if matching(a)]
             if not found:
@@ -194,6 +194,14 @@ def monitor_level():
     return level and level[1]
 
 
+def ready(part):
+    """The process of a part of the agent once it has started up; from then on it is asked whether it lives."""
+    def probe():
+        state = dict(line.split("=", 1) for line in read("/run/itm/agentd/status").splitlines() if "=" in line)
+        return state.get(f"{part}.state") == "ready" and int(state[f"{part}.pid"])
+    return wait_for(f"{part} to be ready", 20, probe)
+
+
 def links_of(pid):
     found = []
     for fd in os.listdir(f"/proc/{pid}/fd"):
@@ -207,13 +215,13 @@ def test_parts_of_the_agent_that_are_stopped_frozen_or_killed_are_alerts():
     """All at once: each is noticed for itself, and goes on by itself."""
     with settings(agent=QUICK), login("alice") as shell, NewAlerts() as new, Cgroup() as group:
         recorder, watcher = pids("itm-recorder")[-1], pids("itm-watchd")
+        sealer, forwarder = ready("sealer"), ready("forwarder")
         os.kill(recorder, signal.SIGSTOP)
-        os.kill(pids("itm-forwardd")[-1], signal.SIGSTOP)
         if watcher:
-            group.put("cgroup.procs", watcher[-1])
+            group.put("cgroup.procs", ready("watcher"))
             group.put("cgroup.freeze", 1)
-        killed = pids("itm-sealer")[-1]
-        os.kill(killed, signal.SIGKILL)
+        os.kill(forwarder, signal.SIGSTOP)
+        os.kill(sealer, signal.SIGKILL)
         new.wait("daemon-died", matching=of_part("sealer", "signal 9"))
         new.wait("daemon-silent", matching=of_part("forwarder", "stopped"))
         if watcher:
@@ -223,12 +231,12 @@ def test_parts_of_the_agent_that_are_stopped_frozen_or_killed_are_alerts():
         check(found[0]["session"], "names no session")
         os.kill(recorder, signal.SIGCONT)
         shell.command("echo on$((1+1))", "on2")
-        os.kill(pids("itm-brokerd")[-1], signal.SIGKILL)
+        os.kill(ready("broker"), signal.SIGKILL)
         new.wait("daemon-died", matching=of_part("broker", "signal 9"))
         if watcher:
-            os.kill(pids("itm-watchd")[-1], signal.SIGKILL)
+            os.kill(ready("watcher"), signal.SIGKILL)
             new.wait("daemon-died", matching=of_part("watcher", "signal 9"))
-        os.kill(pids("itm-forwardd")[-1], signal.SIGKILL)
+        os.kill(ready("forwarder"), signal.SIGKILL)
         new.wait("daemon-died", matching=of_part("forwarder", "signal 9"))
 
 
