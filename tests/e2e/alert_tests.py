@@ -221,9 +221,14 @@ def test_parts_of_the_agent_that_are_stopped_frozen_or_killed_are_alerts():
             group.put("cgroup.procs", ready("watcher"))
             group.put("cgroup.freeze", 1)
         os.kill(forwarder, signal.SIGSTOP)
+        files = pids("itm-filed")
+        if files:
+            os.kill(ready("files"), signal.SIGSTOP)
         os.kill(sealer, signal.SIGKILL)
         new.wait("daemon-died", matching=of_part("sealer", "signal 9"))
         new.wait("daemon-silent", matching=of_part("forwarder", "stopped"))
+        if files:
+            new.wait("daemon-silent", matching=of_part("files", "stopped"))
         if watcher:
             new.wait("daemon-silent", matching=of_part("watcher"))
             group.put("cgroup.freeze", 0)
