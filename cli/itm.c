@@ -9,7 +9,7 @@
 #include "view/say.h"
 
 static const struct command *const commands[] = {
-	&status_command, &sessions_command, &events_command, &alerts_command, &tree_command, &search_command, &export_command, &import_command,
+	&status_command, &sessions_command, &events_command, &alerts_command, &files_command, &tree_command, &search_command, &export_command, &import_command,
 	&verify_command, &acts_command, &host_command, &key_command, &approve_command,
 	&redact_command, &redact_all_command, &hold_command, &hold_list_command, &witness_command, &timestamp_command,
 	&doctor_command, &enable_command, &enable_off_command,

@@ -103,6 +103,7 @@ enum activity_file_flag {
 	ACTIVITY_FILE_SEVERAL = 0x200, /* by several processes; the last is named */
 	ACTIVITY_FILE_OWN = 0x400,     /* one of ITM's own */
 	ACTIVITY_FILE_UNREAD = 0x800,  /* it is there and cannot be read */
+	ACTIVITY_FILE_ELSEWHERE = 0x1000, /* the pid is one of another namespace than the process monitor's */
 };
 
 struct activity_event {

@@ -53,6 +53,7 @@ struct filed {
 	size_t cursor;           /* next file of the slow look at every byte */
 	struct hoststream_mark mark;
 	bool begun, stop, dirty;
+	uint32_t flags;          /* of every event: ACTIVITY_FILE_ELSEWHERE or 0 */
 };
 
 /* ---- what goes into the record ---- */
@@ -101,7 +102,7 @@ static void look_and_tell(struct filed *d, size_t file, uint32_t flags)
 
 	watched_look(&d->watched, file, &before);
 	struct watched_file *f = &d->watched.files[file];
-	if (tell_change(f, &before, flags, &e)) {
+	if (tell_change(f, &before, flags | d->flags, &e)) {
 		put(d, &e);
 		tell_alarm(d, f, &before);
 		d->dirty = true;
@@ -379,6 +380,16 @@ static int make_state_dir(void)
 	return r;
 }
 
+/* The process monitor names processes by the numbers of the first namespace. */
+static bool is_elsewhere(void)
+{
+	char text[64];
+	ssize_t n = readlink("/proc/self/ns/pid", text, sizeof text - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return strcmp(text, "pid:[4026531836]") != 0; /* PROC_PID_INIT_INO of linux/proc_ns.h */
+}
+
 static int acquire(struct filed *d)
 {
 	char path[sizeof d->settings.run + 32];
@@ -405,6 +416,7 @@ static int acquire(struct filed *d)
 	}
 	watched_init(&d->watched, &d->settings, notices);
 	d->notices = (struct loop_watch){ .fd = notices, .ready = on_notices, .context = d };
+	d->flags = is_elsewhere() ? ACTIVITY_FILE_ELSEWHERE : 0;
 	report_open(&d->report, d->settings.run);
 	return notices < 0 || loop_add(&d->loop, &d->notices) == 0 ? 0 : EX_OSERR;
 }

@@ -76,12 +76,12 @@ def test_an_account_that_is_added_is_told_with_who_did_it():
         run(["userdel", name], timeout=30)
 
 
-def later_a_key_that_a_script_adds_belongs_to_its_session():
+def test_a_key_that_a_script_adds_belongs_to_its_session():
     watching()
     before = session_ids("alice")
     key = word()
     with login("alice") as terminal:
-        terminal.command(f"sh -c 'echo ssh-ed25519 {key} >> ~/.ssh/authorized_keys'; echo do''ne", "done")
+        terminal.command(f"sh -c 'echo ssh-ed25519 {key} >> ~/.ssh/authorized_keys; sleep 2'; echo do''ne", "done")
         terminal.type("exit\r")
         terminal.end()
     wait_told("/home/alice/.ssh/authorized_keys", lambda e: key in e.get("after_text", ""), "the key")
@@ -93,7 +93,7 @@ def later_a_key_that_a_script_adds_belongs_to_its_session():
         if not mine:
             raise Failure(f"{found}")
         return mine[0]
-    row = wait_for("the session's change", 30, tied, 0.5)
+    row = wait_for("the session's change", 20, tied, 0.5)
     equal((row["path"], row["user"]), ("/home/alice/.ssh/authorized_keys", "alice"), "which and whose")
     check("authorized_keys" in itm("files", "--path", "*authorized_keys"), "as text")
 
