@@ -106,7 +106,8 @@ static void keep_text(struct look *l, const struct look_way *way, const struct b
 		n = last != NULL ? (size_t)(last - masked.data) + 1 : n;
 	}
 	(void)buffer_put(&l->text, masked.data, n);
-	explicit_bzero(masked.data, masked.len);
+	if (masked.data != NULL)
+		explicit_bzero(masked.data, masked.len);
 	buffer_free(&masked);
 }
 
