@@ -59,6 +59,7 @@ struct results {
 
 static const char *const kinds[] = {
 	[LINES_SHOWN] = "shown", [LINES_RAW] = "sent", [LINES_FILE] = "file", [LINES_COMMAND] = "command",
+	[LINES_PROGRAM] = "program",
 };
 
 static void add_json_lines(struct json *j, const char *key, const struct index_line *lines, size_t count)
@@ -146,6 +147,7 @@ static const char *said_of(enum lines_kind kind)
 	case LINES_RAW: return "    sent, but never stood on the screen:\n";
 	case LINES_FILE: return "    a file that passed:\n";
 	case LINES_COMMAND: return "    typed at a prompt:\n";
+	case LINES_PROGRAM: return "    a program that ran:\n";
 	default: return "";
 	}
 }
@@ -241,7 +243,7 @@ static int refused(const char *query, int r, const struct fault *fault)
 static void remark(const struct search_options *o, const struct index_search *how, const struct results *out)
 {
 	if (how->unanswered)
-		say_error(program, "in:, exe:, argv: and alert: match nothing: the index holds no keystrokes, programs (see itm tree) or alerts");
+		say_error(program, "in: and alert: match nothing here: keystrokes are not in the index; alerts: see itm alerts");
 	if (how->given_up > 0)
 		say_error(program, "on %llu lines the regular expression took too long: they were not searched",
 			  (unsigned long long)how->given_up);

@@ -7,6 +7,7 @@
 #include "store/index_blocks.h"
 #include "store/index_state.h"
 #include "store/narrow.h"
+#include "store/program.h"
 #include "store/query.h"
 #include "store/tblock.h"
 
@@ -19,6 +20,7 @@ struct search {
 	struct tblock block;
 	struct index_around around;
 	struct sql_statement *sessions;      /* one session by its row */
+	struct sql_statement *by_stream;     /* ... by its stream */
 	struct index_hit hit;                /* hit.session: of session_row */
 	int64_t session_row, block_id;
 	struct index_search *how;
@@ -28,6 +30,14 @@ struct search {
 	void *context;
 	struct fault *fault;
 };
+
+static void take_session(struct search *s)
+{
+	const struct index_session *session = &s->hit.session;
+	id_format(&session->host, s->host);
+	s->facts = (struct query_facts){ .user = session->user, .hostname = session->hostname, .host = s->host,
+					 .tty = session->tty, .src = session->rhost, .stream = session->stream };
+}
 
 static int load_session(struct search *s, int64_t row)
 {
@@ -45,9 +55,7 @@ static int load_session(struct search *s, int64_t row)
 	if (result != 0)
 		return result;
 	s->session_row = row;
-	id_format(&session->host, s->host);
-	s->facts = (struct query_facts){ .user = session->user, .hostname = session->hostname, .host = s->host,
-					 .tty = session->tty, .src = session->rhost, .stream = session->stream };
+	take_session(s);
 	return 0;
 }
 
@@ -71,7 +79,7 @@ static int give(struct search *s, const struct lines_line *line, size_t number, 
 		return 0;
 	}
 	int result = index_around_find(&s->around, s->x, s->session_row, s->block_id, &s->block, number, offset,
-				       s->how->context);
+				       line->kind == LINES_PROGRAM ? 0 : s->how->context);
 	char *text = result == 0 ? strndup(line->text, line->len) : NULL;
 	if (text == NULL)
 		return result != 0 ? result : ITM_ENOMEM;
@@ -92,6 +100,61 @@ static int give(struct search *s, const struct lines_line *line, size_t number, 
 	free(text);
 	h->line = NULL;
 	return result;
+}
+
+/* The session a program ran in; ITM_ENOENT when it is not in the index (it was
+ * deleted, or is not of this store). */
+static int load_stream(struct search *s, const struct id *stream)
+{
+	if (s->session_row == -1 && id_equal(&s->hit.session.stream, stream))
+		return 0;
+	int result = index_state_prepare(s->x, &s->by_stream, "SELECT " INDEX_SESSION_COLUMNS " FROM session s WHERE s.stream = ?1");
+	if (result != 0)
+		return result;
+	sql_bind_blob(s->by_stream, 1, stream->bytes, ID_SIZE);
+	result = sql_step(s->by_stream);
+	if (result == 1)
+		result = index_state_session(s->by_stream, &s->hit.session);
+	else if (result == 0)
+		result = ITM_ENOENT;
+	sql_reset(s->by_stream);
+	s->session_row = result == 0 ? -1 : 0;
+	if (result == 0)
+		take_session(s);
+	return result;
+}
+
+/* The programs in a block of a host's monitor, each held against the session
+ * it ran in. */
+static int search_programs(struct search *s)
+{
+	struct lines_line line;
+	struct program p;
+	size_t n = s->block.count, offset = s->block.text.len;
+	int64_t start_wall_ns = s->hit.session.start_wall_ns;
+	while (!s->how->more && tblock_last(&s->block, &n, &offset, &line)) {
+		if (line.kind != LINES_PROGRAM || program_read(line.text, line.len, &p) != 0)
+			continue;
+		int result = load_stream(s, &p.session);
+		if (result == ITM_ENOENT)
+			continue;
+		if (result != 0)
+			return result;
+		int64_t wall_ns = start_wall_ns + (int64_t)(line.time_ms * 1000000), since_ns = wall_ns - s->hit.session.start_wall_ns;
+		s->facts.from_wall_ns = s->facts.to_wall_ns = wall_ns;
+		s->facts.kind = LINES_PROGRAM;
+		s->facts.text = line.text = p.text;
+		s->facts.len = line.len = p.len;
+		s->facts.path_len = p.path_len;
+		line.time_ms = since_ns > 0 ? (uint64_t)since_ns / 1000000 : 0;
+		if (query_match(&s->query, &s->facts, &s->how->given_up) == QUERY_YES)
+			result = give(s, &line, n, offset);
+		if (result == 0)
+			result = late(s);
+		if (result != 0)
+			return result;
+	}
+	return 0;
 }
 
 /* The lines of one block, newest first. */
@@ -127,10 +190,11 @@ static int search_block(struct search *s, struct sql_statement *q)
 	if (result != 0)
 		return result;
 	int64_t start_wall_ns = s->hit.session.start_wall_ns;
+	bool programs = strcmp(s->hit.session.mode, "processes") == 0;
 	s->facts.text = NULL;
 	s->facts.from_wall_ns = start_wall_ns + sql_int(q, 1) * 1000000;
 	s->facts.to_wall_ns = start_wall_ns + sql_int(q, 4) * 1000000;
-	if (query_match(&s->query, &s->facts, &none) == QUERY_NO)
+	if (programs ? !s->query.programs : query_match(&s->query, &s->facts, &none) == QUERY_NO)
 		return 0;
 	const void *body = sql_blob(q, 3, &len);
 	result = tblock_decode(&s->block, body, len, (uint64_t)sql_int(q, 1), s->x->inflate, NULL);
@@ -138,7 +202,7 @@ static int search_block(struct search *s, struct sql_statement *q)
 		return result;
 	s->block_id = sql_int(q, 5);
 	s->hit.provisional = sql_int(q, 2) != 0;
-	return search_lines(s);
+	return programs ? search_programs(s) : search_lines(s);
 }
 
 static int search_all(struct search *s)
@@ -214,8 +278,8 @@ static int search_snapshot(struct search *s)
 		result = find_sessions(s);
 	if (result == 0)
 		result = narrow_query(&s->narrow, &s->query) ? search_narrowed(s) : search_all(s);
-	if (s->sessions != NULL)
-		sql_finalize(s->sessions);
+	sql_finalize(s->sessions);
+	sql_finalize(s->by_stream);
 	return result;
 }
 

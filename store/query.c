@@ -283,6 +283,7 @@ static int item(struct input *in, uint16_t *out)
 	if (f != QUERY_ANY && ends_item(in, in->pos))
 		return refuse(in, in->pos, "a value must stand after the colon");
 	in->q->commands |= f == QUERY_CMD;
+	in->q->programs |= f == QUERY_EXE || f == QUERY_ARGV;
 	in->q->unanswered |= f >= QUERY_IN && f <= QUERY_ALERT;
 	return f < QUERY_USER ? term(in, f, out) : condition(in, f, out);
 }
@@ -363,7 +364,7 @@ int query_parse(const char *text, size_t len, struct query *q, struct fault *fau
 {
 	struct input in = { .data = (const uint8_t *)text, .len = len, .q = q, .fault = fault };
 	q->node_count = q->rune_count = q->text_len = q->regex_count = 0;
-	q->commands = q->unanswered = false;
+	q->commands = q->programs = q->unanswered = false;
 	if (len > QUERY_MAX)
 		return error_fault(fault, ITM_ELIMIT, QUERY_MAX, "a query has at most 4096 bytes");
 	skip_blanks(&in);

@@ -38,8 +38,8 @@ enum {
 enum query_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_TEXT, QUERY_REGEX, QUERY_GLOB, QUERY_SESSION, QUERY_AFTER, QUERY_BEFORE };
 
 enum query_field {
-	QUERY_ANY, QUERY_OUT, QUERY_CMD, QUERY_FILE,
-	QUERY_IN, QUERY_EXE, QUERY_ARGV, QUERY_ALERT,  /* words of the language that nothing in the index answers */
+	QUERY_ANY, QUERY_OUT, QUERY_CMD, QUERY_FILE, QUERY_EXE, QUERY_ARGV,
+	QUERY_IN, QUERY_ALERT,           /* words of the language that nothing in the index answers */
 	QUERY_USER, QUERY_HOST, QUERY_TTY, QUERY_SRC, QUERY_STREAM, QUERY_SINCE, QUERY_UNTIL,
 };
 
@@ -61,6 +61,7 @@ struct query {
 	char text[QUERY_MAX + QUERY_NODES_MAX]; /* values, each ended by NUL */
 	uint16_t node_count, rune_count, text_len, regex_count, root;
 	bool commands;                   /* cmd: is asked for; else typed commands are not looked at */
+	bool programs;                   /* exe: or argv: is asked for; else programs are not looked at */
 	bool unanswered;                 /* a field is asked for that nothing in the index answers */
 };
 
@@ -76,7 +77,7 @@ struct query_facts {
 	int64_t from_wall_ns, to_wall_ns; /* equal for a line */
 	enum lines_kind kind;
 	const char *text;
-	size_t len;
+	size_t len, path_len;            /* LINES_PROGRAM: bytes of its path; a blank and its arguments follow */
 };
 enum query_answer { QUERY_NO, QUERY_YES, QUERY_PERHAPS };
 /* *given_up counts regular expressions that took too long; they do not match. */

@@ -15,6 +15,8 @@ static bool field_covers(enum query_field field, enum lines_kind kind)
 	case QUERY_OUT: return kind == LINES_SHOWN || kind == LINES_RAW;
 	case QUERY_CMD: return kind == LINES_COMMAND;
 	case QUERY_FILE: return kind == LINES_FILE;
+	case QUERY_EXE:
+	case QUERY_ARGV: return kind == LINES_PROGRAM;
 	default: return false;
 	}
 }
@@ -24,10 +26,19 @@ static int find(const struct query *q, const struct query_node *t, const struct 
 		size_t *start, size_t *len)
 {
 	struct words_term term = { q->runes + t->first, t->count, t->open_start, t->open_end };
-	if (t->kind == QUERY_REGEX)
-		return regex_find(t->regex, f->text, f->len, from, start, len);
+	/* A field may be a part of the line. */
+	size_t first = t->field == QUERY_ARGV && f->path_len < f->len ? f->path_len + 1 : t->field == QUERY_ARGV ? f->len : 0;
+	const char *text = f->text + first;
+	size_t text_len = t->field == QUERY_EXE ? f->path_len : f->len - first;
+	int found = 1;
+	from = from > first ? from - first : 0;
 	*start = *len = 0;
-	return t->count == 0 || words_find(&term, f->text, f->len, from, start, len);
+	if (t->kind == QUERY_REGEX)
+		found = from <= text_len ? regex_find(t->regex, text, text_len, from, start, len) : 0;
+	else if (t->count > 0)
+		found = words_find(&term, text, text_len, from, start, len);
+	*start += first;
+	return found;
 }
 
 static enum query_answer match_text(const struct query *q, const struct query_node *t, const struct query_facts *f,
@@ -93,7 +104,7 @@ static enum query_answer match(const struct query *q, uint16_t n, const struct q
 
 enum query_answer query_match(const struct query *q, const struct query_facts *f, uint64_t *given_up)
 {
-	if (f->text != NULL && f->kind == LINES_COMMAND && !q->commands)
+	if (f->text != NULL && ((f->kind == LINES_COMMAND && !q->commands) || (f->kind == LINES_PROGRAM && !q->programs)))
 		return QUERY_NO;
 	return match(q, q->root, f, given_up);
 }

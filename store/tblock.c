@@ -131,7 +131,7 @@ static int get_lines(struct tblock *t, const struct buffer *plain, uint64_t star
 		const uint8_t *text = len <= reader_left(&r) ? reader_bytes(&r, (size_t)len) : NULL;
 		if (r.error == 0 && text == NULL)
 			reader_fail(&r, ITM_ETRUNC, "a line is longer than its block");
-		if (r.error == 0 && kind > LINES_COMMAND)
+		if (r.error == 0 && kind > LINES_PROGRAM)
 			reader_fail(&r, ITM_EVERSION, "unknown kind of a line");
 		uint64_t exit = r.error == 0 && kind == LINES_COMMAND ? reader_varint(&r) : 0;
 		if (r.error == 0 && exit > 256)

@@ -37,6 +37,7 @@ enum lines_kind {                /* stored numbers */
 	LINES_RAW = 1,          /* not seen on the screen */
 	LINES_FILE = 2,         /* a file that passed: not from here */
 	LINES_COMMAND = 3,      /* a line that was typed at a prompt; its echo is given as well */
+	LINES_PROGRAM = 4,      /* a program that ran: not from here */
 };
 struct lines_line {
 	uint64_t time_ms;       /* of its last change on the screen */

@@ -7,10 +7,11 @@
 #include "format/meta.h"
 #include "store/filenote.h"
 #include "store/hostnote.h"
+#include "store/program.h"
 #include "terminal/text.h"
 
 enum { COLUMNS = 80, ROWS = 24 }; /* where the metadata don't say */
-enum { NOTE_TEXT_MAX = LINES_LENGTH_MAX };
+enum { NOTE_TEXT_MAX = LINES_LENGTH_MAX, PROGRAM_TEXT_MAX = 128 * 1024 };
 
 void view_init(struct view *v, const struct id *host, const struct id *stream,
 	       void (*full)(void *context, struct view *v), void *context)
@@ -175,6 +176,18 @@ static int take_host_event(struct view *v, const struct record_event *e)
 	return v->event(v->context, &out);
 }
 
+/* What ran stands in the stream of the host's monitor; its line names the session. */
+static int take_activity(struct view *v, const struct record_event *e)
+{
+	struct buffer text;
+	buffer_init(&text, PROGRAM_TEXT_MAX);
+	int result = e->data != NULL ? program_put(&text, e->data, e->len) : ITM_ENOENT;
+	if (result == 0)
+		on_line(v, &(struct lines_line){ .time_ms = v->time_ms, .kind = LINES_PROGRAM, .text = (const char *)text.data, .len = text.len });
+	buffer_free(&text);
+	return result == ITM_ENOMEM ? result : 0;
+}
+
 static int take_event(struct view *v, uint64_t base_ms, const struct record_event *e)
 {
 	struct index_session *s = &v->session;
@@ -182,6 +195,8 @@ static int take_event(struct view *v, uint64_t base_ms, const struct record_even
 		v->time_ms = base_ms + e->time_ms;
 	if (e->kind == RECORD_NOTE && index_is_stream(s->mode))
 		return take_host_event(v, e);
+	if (e->kind == RECORD_ACTIVITY && strcmp(s->mode, "processes") == 0)
+		return take_activity(v, e);
 	switch (e->kind) {
 	case RECORD_OUT:
 		return output(v, 0, e);

@@ -71,6 +71,10 @@ def test_what_a_script_runs_is_seen():
         equal(one(found, f"{word}-sub")["exe"], os.path.realpath("/bin/echo"), "exe")
         text = itm("tree", session)
         check(SCRIPT in text and f"{word}-late" in text, "as text")
+        hit = wait_for("the search by what ran", 20, lambda: listed(itm(
+            "search", f'exe:echo argv:"{word}-late" user:alice', "--json", status=None)))[0]
+        equal((hit["kind"], hit["line"].split()[-1]), ("program", f"{word}-late"), "what was found")
+        equal(run([*hit["replay"].split(), "--plain"]).returncode, 0, "the hit opens")
         terminal.type("exit\r")
         terminal.end()
 

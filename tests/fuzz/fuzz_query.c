@@ -16,15 +16,16 @@ static void match(const struct query *q, const struct narrow *n, const uint8_t *
 	uint64_t given_up = 0;
 	struct signature signature = { 0 };
 	signature_add(&signature, (const char *)data, len);
-	for (unsigned kind = 0; kind <= LINES_COMMAND; kind++) {
+	for (unsigned kind = 0; kind <= LINES_PROGRAM; kind++) {
 		f.kind = kind;
 		f.text = NULL;
 		enum query_answer block = query_match(q, &f, &given_up);
 		f.text = (const char *)data;
 		f.len = len;
+		f.path_len = len / 2;
 		enum query_answer line = query_match(q, &f, &given_up);
 		/* What is known without the text must hold with it. */
-		if (line == QUERY_PERHAPS || (block != QUERY_PERHAPS && block != line && kind != LINES_COMMAND))
+		if (line == QUERY_PERHAPS || (block != QUERY_PERHAPS && block != line && kind < LINES_COMMAND))
 			abort();
 		/* What matches is never passed over. */
 		if (line == QUERY_YES && n != NULL && !narrow_block(n, &signature))

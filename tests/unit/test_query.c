@@ -95,7 +95,7 @@ static void test_conditions(void **state)
 		{ "user:joe or x", QUERY_PERHAPS, QUERY_YES }, { "user:john or y", QUERY_YES, QUERY_YES },
 		{ "after:2026-11-23", QUERY_YES, QUERY_YES }, { "after:2026-11-24", QUERY_NO, QUERY_NO },
 		{ "before:2026-11-23T12:00", QUERY_NO, QUERY_NO }, { "before:2026-11-23T12:01 x", QUERY_PERHAPS, QUERY_YES },
-		{ "after:2026-11-23T12:00", QUERY_YES, QUERY_YES }, { "exe:curl", QUERY_NO, QUERY_NO },
+		{ "after:2026-11-23T12:00", QUERY_YES, QUERY_YES }, { "exe:curl", QUERY_PERHAPS, QUERY_NO },
 		{ "x or argv:/a/", QUERY_PERHAPS, QUERY_YES }, { "x -alert:y -in:z", QUERY_PERHAPS, QUERY_YES },
 		{ "x and (user:joe or host:db*)", QUERY_PERHAPS, QUERY_YES }, { "not (x user:john)", QUERY_PERHAPS, QUERY_NO },
 		{ "*", QUERY_PERHAPS, QUERY_YES },
