@@ -66,6 +66,8 @@ static void put_state(struct buffer *b, const struct process_seen *s)
 {
 	if (!s->ended)
 		buffer_put_text(b, "-");
+	else if (s->no_status)
+		buffer_put_text(b, "ended");
 	else if (WIFSIGNALED(s->status))
 		buffer_printf(b, "signal %d", WTERMSIG(s->status));
 	else
@@ -199,7 +201,7 @@ static void put_object(struct json *j, const struct process_seen *s, const struc
 	json_key(j, "ended");
 	json_text(j, s->ended ? time : NULL);
 	json_key(j, "status");
-	json_int(j, s->ended ? s->status : -1);
+	json_int(j, s->ended && !s->no_status ? s->status : -1);
 	json_key(j, "uid");
 	json_uint(j, s->uid);
 	json_key(j, "euid");
@@ -214,6 +216,10 @@ static void put_object(struct json *j, const struct process_seen *s, const struc
 	json_text(j, s->cwd);
 	json_key(j, "file_without_name");
 	json_bool(j, (s->flags & ACTIVITY_DELETED) != 0);
+	json_key(j, "gone");
+	json_bool(j, (s->flags & ACTIVITY_GONE) != 0);
+	json_key(j, "by_login");
+	json_bool(j, (s->flags & ACTIVITY_BY_LOGIN) != 0);
 	json_key(j, "argv_bytes");
 	json_uint(j, s->arguments_size);
 	json_key(j, "argv");
@@ -304,7 +310,7 @@ static int show(const struct places *places, const struct located *at, bool json
 	}
 	jobs_free(&jobs);
 	if (p.cut)
-		say_error(program, "more than %d processes: the rest is left out", PROCESSES_MAX);
+		say_error(program, "more than %d processes, or %d MiB of them: the rest is left out", PROCESSES_MAX, PROCESSES_BYTES_MAX >> 20);
 	processes_free(&p);
 	return status;
 }

@@ -1,15 +1,18 @@
 #include "view/processes.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "store/source.h"
 
+enum { BUFFER_FIRST = 256 }; /* bytes a buffer takes at first; then it doubles */
+
 void processes_init(struct processes *p)
 {
-	*p = (struct processes){ .max = PROCESSES_MAX };
+	*p = (struct processes){ .max = PROCESSES_MAX, .bytes_max = PROCESSES_BYTES_MAX };
 }
 
 void processes_free(struct processes *p)
@@ -40,14 +43,27 @@ static size_t *slot_of(const struct processes *p, uint32_t pid, uint64_t start)
 	return &p->slots[at];
 }
 
+/* Whether so many bytes more may be held. */
+static bool room(struct processes *p, size_t more)
+{
+	bool there = more <= p->bytes_max && p->bytes <= p->bytes_max - more;
+
+	p->cut |= !there;
+	return there;
+}
+
+/* 0, ITM_ELIMIT or ITM_ENOMEM. */
 static int grow(struct processes *p)
 {
-	size_t size = p->size != 0 ? p->size * 2 : 64;
-	struct process_seen *list = realloc(p->list, size * sizeof *list);
+	size_t size = p->size != 0 ? p->size * 2 : 64, more = (size - p->size) * (sizeof *p->list + 2 * sizeof *p->slots);
 
+	if (!room(p, more))
+		return ITM_ELIMIT;
+	struct process_seen *list = realloc(p->list, size * sizeof *list);
 	if (list == NULL)
 		return ITM_ENOMEM;
 	p->list = list;
+	p->bytes += more;
 	size_t *slots = calloc(size * 2, sizeof *slots);
 	if (slots == NULL)
 		return ITM_ENOMEM;
@@ -66,7 +82,7 @@ static struct process_seen *find(const struct processes *p, uint64_t pid, uint64
 	return slot != NULL && *slot != 0 ? &p->list[*slot - 1] : NULL;
 }
 
-/* The one of that name, made when it is new.  NULL: out of memory or limit. */
+/* The one of that name, made when it is new.  NULL: cut, or out of memory. */
 static struct process_seen *know(struct processes *p, uint64_t pid, uint64_t start, uint64_t parent_pid,
 				 uint64_t parent_start, int64_t wall_ns)
 {
@@ -92,22 +108,38 @@ static struct process_seen *know(struct processes *p, uint64_t pid, uint64_t sta
 	return s;
 }
 
-static int keep(char **to, const struct activity_event *e, enum activity_tag tag)
+static int keep(struct processes *p, char **to, const struct activity_event *e, enum activity_tag tag)
 {
+	size_t len = e->number[tag] < PROCESSES_PATH_MAX ? e->number[tag] : PROCESSES_PATH_MAX;
+
+	p->bytes -= *to != NULL ? strlen(*to) + 1 : 0;
 	free(*to);
-	*to = e->number[tag] > 0 ? strndup((const char *)e->bytes[tag], e->number[tag]) : NULL;
-	return *to != NULL || e->number[tag] == 0 ? 0 : ITM_ENOMEM;
+	*to = NULL;
+	if (len == 0 || !room(p, len + 1))
+		return 0;
+	*to = strndup((const char *)e->bytes[tag], len);
+	p->bytes += *to != NULL ? strlen(*to) + 1 : 0;
+	return *to != NULL ? 0 : ITM_ENOMEM;
 }
 
-static void keep_arguments(struct process_seen *s, const struct activity_event *e)
+/* As much as fits; a buffer at most doubles. */
+static void put(struct processes *p, struct buffer *b, const void *data, size_t len)
 {
-	size_t room = PROCESSES_ARGUMENTS_MAX - s->arguments.len, len = e->number[ACTIVITY_ARGUMENTS];
+	size_t size = b->size, left = b->max - b->len;
 
-	if (len > 0 && room > 0)
-		(void)buffer_put(&s->arguments, e->bytes[ACTIVITY_ARGUMENTS], len < room ? len : room);
+	len = len < left ? len : left;
+	if (len == 0 || !room(p, b->size + 2 * len + BUFFER_FIRST))
+		return;
+	(void)buffer_put(b, data, len);
+	p->bytes += b->size - size;
 }
 
-static int ran(struct process_seen *s, const struct activity_event *e)
+static void keep_arguments(struct processes *p, struct process_seen *s, const struct activity_event *e)
+{
+	put(p, &s->arguments, e->bytes[ACTIVITY_ARGUMENTS], e->number[ACTIVITY_ARGUMENTS]);
+}
+
+static int ran(struct processes *p, struct process_seen *s, const struct activity_event *e)
 {
 	s->execs++;
 	s->uid = (uint32_t)e->number[ACTIVITY_UID];
@@ -115,24 +147,26 @@ static int ran(struct process_seen *s, const struct activity_event *e)
 	s->flags = e->number[ACTIVITY_FLAGS];
 	s->arguments_size = e->number[ACTIVITY_ARGUMENTS_SIZE];
 	buffer_clear(&s->arguments);
-	keep_arguments(s, e);
-	int r = keep(&s->exe, e, ACTIVITY_EXE);
+	keep_arguments(p, s, e);
+	int r = keep(p, &s->exe, e, ACTIVITY_EXE);
 	if (r == 0)
-		r = keep(&s->script, e, ACTIVITY_SCRIPT);
-	return r == 0 ? keep(&s->cwd, e, ACTIVITY_CWD) : r;
+		r = keep(p, &s->script, e, ACTIVITY_SCRIPT);
+	return r == 0 ? keep(p, &s->cwd, e, ACTIVITY_CWD) : r;
 }
 
-static void note_socket(struct process_seen *s, const struct activity_event *e)
+static void note_socket(struct processes *p, struct process_seen *s, const struct activity_event *e)
 {
 	bool six = e->number[ACTIVITY_FAMILY] == AF_INET6;
 	uint8_t address[16] = { 0 };
-	char text[INET6_ADDRSTRLEN] = "?";
+	char text[INET6_ADDRSTRLEN] = "?", line[INET6_ADDRSTRLEN + 40];
 
 	if (e->number[ACTIVITY_ADDRESS] == (six ? 16u : 4u))
 		memcpy(address, e->bytes[ACTIVITY_ADDRESS], six ? 16 : 4);
 	inet_ntop(six ? AF_INET6 : AF_INET, address, text, sizeof text);
-	buffer_printf(&s->notes, "%s %s%s%s:%u\n", activity_name(e->kind), six ? "[" : "", text, six ? "]" : "",
-		      (unsigned)e->number[ACTIVITY_PORT]);
+	int len = snprintf(line, sizeof line, "%s %s%s%s:%u\n", activity_name(e->kind), six ? "[" : "", text, six ? "]" : "",
+			   (unsigned)e->number[ACTIVITY_PORT]);
+	if ((size_t)len <= s->notes.max - s->notes.len) /* whole lines */
+		put(p, &s->notes, line, (size_t)len);
 }
 
 int processes_add(struct processes *p, const struct activity_event *e, int64_t wall_ns)
@@ -147,11 +181,11 @@ int processes_add(struct processes *p, const struct activity_event *e, int64_t w
 		if (s->exe != NULL) /* a monitor before has told more */
 			return 0;
 		s->begin_wall_ns = wall_ns - (int64_t)(n[ACTIVITY_AGE_NS] < (uint64_t)wall_ns ? n[ACTIVITY_AGE_NS] : 0);
-		return ran(s, e);
+		return ran(p, s, e);
 	case ACTIVITY_EXEC:
-		return ran(s, e);
+		return ran(p, s, e);
 	case ACTIVITY_ARGV:
-		keep_arguments(s, e);
+		keep_arguments(p, s, e);
 		return 0;
 	case ACTIVITY_FORK:
 		s = know(p, n[ACTIVITY_CHILD], n[ACTIVITY_CHILD_START], n[ACTIVITY_PID], n[ACTIVITY_START], wall_ns);
@@ -162,10 +196,11 @@ int processes_add(struct processes *p, const struct activity_event *e, int64_t w
 		s->ended = true;
 		s->end_wall_ns = wall_ns;
 		s->status = (int)n[ACTIVITY_STATUS];
+		s->no_status = (n[ACTIVITY_FLAGS] & ACTIVITY_NO_STATUS) != 0;
 		return 0;
 	case ACTIVITY_CONNECT:
 	case ACTIVITY_LISTEN:
-		note_socket(s, e);
+		note_socket(p, s, e);
 		return 0;
 	default:
 		return 0;

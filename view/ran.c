@@ -87,6 +87,10 @@ void ran_put_command(struct buffer *b, const struct processes *p, const struct p
 		buffer_printf(b, " ... (%llu bytes in all)", (unsigned long long)s->arguments_size);
 	if ((s->flags & ACTIVITY_DELETED) != 0)
 		buffer_put_text(b, "  [the file has no name]");
+	if ((s->flags & ACTIVITY_GONE) != 0)
+		buffer_put_text(b, "  [gone before it could be looked at]");
+	if ((s->flags & ACTIVITY_BY_LOGIN) != 0)
+		buffer_put_text(b, "  [this session's by its login alone]");
 }
 
 /* ---- the tree ---- */

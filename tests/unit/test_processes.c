@@ -176,6 +176,41 @@ static void test_limit(void **state)
 	processes_free(&p);
 }
 
+/* Whatever a host sends, memory stays below the bound, and what is known goes
+ * on as far as it can. */
+static void test_memory_has_a_bound(void **state)
+{
+	static char huge[PROCESSES_PATH_MAX * 8];
+	struct activity_event e = { .kind = ACTIVITY_EXEC };
+	struct processes p;
+	size_t held = 0;
+
+	processes_init(&p);
+	p.bytes_max = 4 << 20;
+	memset(huge, 'x', sizeof huge);
+	activity_set_bytes(&e, ACTIVITY_EXE, huge, sizeof huge);
+	activity_set_bytes(&e, ACTIVITY_SCRIPT, huge, sizeof huge);
+	activity_set_bytes(&e, ACTIVITY_CWD, huge, sizeof huge);
+	activity_set_bytes(&e, ACTIVITY_ARGUMENTS, huge, sizeof huge);
+	for (uint32_t i = 1; i < 20000; i++) {
+		e.number[ACTIVITY_PID] = e.number[ACTIVITY_START] = i;
+		assert_int_equal(processes_add(&p, &e, 1), 0);
+		assert_int_equal(processes_add(&p, &e, 1), 0); /* again: what was there is given back */
+		assert_true(p.bytes <= p.bytes_max);
+	}
+	assert_true(p.cut && p.count > 200 && p.count < 20000);
+	held = p.size * sizeof *p.list + p.slot_count * sizeof *p.slots;
+	for (size_t i = 0; i < p.count; i++) {
+		const struct process_seen *s = &p.list[i];
+		held += s->arguments.size + s->notes.size + (s->exe != NULL ? strlen(s->exe) + 1 : 0) +
+			(s->script != NULL ? strlen(s->script) + 1 : 0) + (s->cwd != NULL ? strlen(s->cwd) + 1 : 0);
+	}
+	assert_int_equal(held, p.bytes);
+	assert_int_equal(strlen(p.list[0].exe), PROCESSES_PATH_MAX);
+	processes_free(&p);
+	assert_int_equal(p.bytes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_memory_has_a_bound),
 	};
 	return cmocka_run_group_tests_name("processes", tests, NULL, NULL);
 }
