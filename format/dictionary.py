@@ -1,321 +1,293 @@
-#!/usr/bin/env python3
-"""Made the dictionaries of dictionary.h: runs everyday commands on a small
-made-up project in ptys of three sizes, adds texts that need a server to be
-seen, and lets zstd pick what repeats.  Control data is drawn from the
-rhythm of typing.
+#!/usr/bin/python3
+"""Makes the dictionaries of dictionary.h out of texts of our own.
 
-    unshare -mpfu --mount-proc format/dictionary.py FOLDER
+dictionary.txt has what terminals show as templates; what full screens show
+is made here, and so is the rhythm of typing, for control data.  zstd picks
+what repeats.  No program is run and no file but the templates is read, so
+that each run gives the same bytes.
 
-in a mount and name space of its own, as root: it mounts an empty /home.
-Another run gives other bytes: those stored are dictionary 1 for good.
+    format/dictionary.py FOLDER        writes both dictionaries there
+    format/dictionary.py               compares with those beside this file
 """
-import fcntl
-import math
 import os
-import pty
-import random
-import select
-import signal
-import struct
-import subprocess
+import re
 import sys
-import termios
-import time
 
-HOME = "/home/alice"
-PROMPTS = [
-    (120, 40, r"\[\e]0;\u@\h: \w\a\]\[\033[01;32m\]\u@web1\[\033[00m\]:\[\033[01;34m\]\w\[\033[00m\]\$ "),
-    (80, 24, r"\u@app-03:\w\$ "),
-    (100, 30, r"[root@db2 \W]# "),
-]
-KEYS = [
-    "ls\r", "ls -l\r", "ls -la\r", "ll /etc | head -30\r", "cd project\r", "pwd\r", "git status\r",
-    "git log --oneline | cat\r", "git log | cat\r", "git diff | cat\r", "git diff\r", "q",
-    "git show --stat HEAD | cat\r", "git branch -a\r", "git log --graph --oneline --all\r", "q", "make\r",
-    "make clean\r", "cat Makefile\r", "cat config.yaml\r", "grep -rn main .\r",
-    "grep -n error ~/logs/app.log\r", "tail -20 ~/logs/app.log\r", "head ~/logs/app.log\r",
-    "cat ~/logs/syslog\r", "cd\r", "free -h\r", "free -m\r", "id\r", "du -sh *\r",
-    "du -h /usr/share/perl* | tail\r", "systemctl status nginx\r", "systemctl list-units\r",
-    "cat /etc/os-release\r", "history | tail\r", "find /etc -name '*.conf' | head -30\r",
-    "find /etc -type f 2>/dev/null | sort | head -50\r", "dpkg -l | head -30\r", "dpkg -l | grep ssl\r",
-    "apt list --installed 2>/dev/null | head -20\r", "apt-cache policy bash\r",
-    "apt-cache show curl | head -30\r", "date\r", "ls /usr/bin | head -60\r", "ls -lh /var/log\r",
-    "ls -la /etc/systemd/system\r", "stat /etc/passwd\r", "file /bin/ls\r", "which python3\r",
-    "python3 --version\r", "python3 scripts/sizes.py\r", "python3 -c 'import nothere'\r", "nosuchcommand\r",
-    "cat /nonexistent\r", "rm nosuchfile\r", "mkdir test && cd test\r", "touch a b c; ls -l\r",
-    "cd ..; rm -r test\r", "cp scripts/sizes.py /home/.train/\r", "chmod 644 scripts/sizes.py\r",
-    "wc -l logs/*\r", "sort logs/app.log | uniq -c | sort -rn | head\r",
-    "awk '{print $1, $5}' logs/app.log | head\r", "sed -n 1,20p logs/app.log\r",
-    "tar czvf /home/.train/p.tgz project\r", "tar tzf /home/.train/p.tgz | head -40\r",
-    "less logs/app.log\r", " ", " ", "/worker\r", "n", "q", "man ls\r", " ", " ", "q", "man -k passwd\r",
-    "man tar\r", " ", "q", "vim scripts/sizes.py\r", "jjjjjj", "/def\r", "oprint('x')\u001b",
-    ":set number\r", "dd", "u", "G", "gg", ":q!\r", "vi project/config.yaml\r", "jj", "A # changed\u001b",
-    ":wq\r", "nano project/config.yaml\r", "\u0018", "q", "crontab -l\r", "ping -c 2 127.0.0.1\r",
-    "curl -sI http://127.0.0.1:1/\r", "ssh -V\r", "openssl version\r", "lsof -v 2>&1 | head\r",
-    "echo $PATH\r", "export EDITOR=vim\r",
-]
-TEXTS = [
-    (
-        '\r\n'
-        '[sudo] password for alice: \r\n'
-    ),
-    (
-        'Reading package lists... 0%\r\rReading package lists... Done\r\n'
-        'Building dependency tree... 0%\r\rBuilding dependency tree... Done\r\n'
-        'Reading state information... 0% \r\rReading state information... Done\r\n'
-        'The following NEW packages will be installed:\r\n'
-        '  htop\r\n'
-        '0 upgraded, 1 newly installed, 0 to remove and 12 not upgraded.\r\n'
-        'Need to get 152 kB of archives.\r\n'
-        'After this operation, 387 kB of additional disk space will be used.\r\n'
-        'Get:1 http://mirror.example/debian bookworm/main amd64 htop amd64 3.2.2-2 [152 kB]\r\n'
-        'Fetched 152 kB in 0s (1,204 kB/s)\r\n'
-        'Selecting previously unselected package htop.\r\n'
-        '(Reading database ... \r(Reading database ... 5%\r(Reading database ... 10%\r(Reading database ... 50%\r(Reading database ... 100%\r(Reading database ... 41234 files and directories currently installed.)\r\n'
-        'Preparing to unpack .../htop_3.2.2-2_amd64.deb ...\r\n'
-        'Unpacking htop (3.2.2-2) ...\r\n'
-        'Setting up htop (3.2.2-2) ...\r\n'
-        'Processing triggers for man-db (2.11.2-2) ...\r\n'
-    ),
-    (
-        'Hit:1 http://mirror.example/debian bookworm InRelease\r\n'
-        'Hit:2 http://mirror.example/debian bookworm-updates InRelease\r\n'
-        'Hit:3 http://security.debian.org/debian-security bookworm-security InRelease\r\n'
-        'Reading package lists... Done\r\n'
-        'All packages are up to date.\r\n'
-    ),
-    (
-        'Linux web1 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01) x86_64\r\n'
-        '\r\n'
-        'The programs included with the Debian GNU/Linux system are free software;\r\n'
-        'the exact distribution terms for each program are described in the\r\n'
-        'individual files in /usr/share/doc/*/copyright.\r\n'
-        '\r\n'
-        'Debian GNU/Linux comes with ABSOLUTELY NO WARRANTY, to the extent\r\n'
-        'permitted by applicable law.\r\n'
-        'Last login: Tue May 12 03:10:12 2026 from 192.0.2.14\r\n'
-    ),
-    (
-        'Welcome to Ubuntu 24.04.1 LTS (GNU/Linux 6.8.0-41-generic x86_64)\r\n'
-        '\r\n'
-        ' * Documentation:  https://help.ubuntu.com\r\n'
-        ' * Management:     https://landscape.canonical.com\r\n'
-        ' * Support:        https://ubuntu.com/pro\r\n'
-        '\r\n'
-        ' System information as of Tue May 12 03:10:12 UTC 2026\r\n'
-        '\r\n'
-        '  System load:  0.08               Processes:             112\r\n'
-        '  Usage of /:   23.4% of 24.05GB   Users logged in:       0\r\n'
-        '  Memory usage: 21%                IPv4 address for eth0: 192.0.2.1\r\n'
-        '  Swap usage:   0%\r\n'
-        '\r\n'
-    ),
-    (
-        'CONTAINER ID   IMAGE          COMMAND                  CREATED        STATUS        PORTS                    NAMES\r\n'
-        '3f2a9c1d7b6e   nginx:latest   "/docker-entrypoint.\u2026"   2 hours ago    Up 2 hours    0.0.0.0:8080->80/tcp     web\r\n'
-    ),
-    (
-        'NAME                     READY   STATUS    RESTARTS   AGE\r\n'
-        'api-7d9c6b5f4d-x2x9k     1/1     Running   0          3d4h\r\n'
-    ),
-    (
-        'Filesystem      Size  Used Avail Use% Mounted on\r\n'
-        'udev            1.9G     0  1.9G   0% /dev\r\n'
-        'tmpfs           392M  640K  391M   1% /run\r\n'
-        '/dev/vda1        40G   11G   27G  29% /\r\n'
-        'tmpfs           2.0G     0  2.0G   0% /dev/shm\r\n'
-        'tmpfs           5.0M     0  5.0M   0% /run/lock\r\n'
-        '/dev/vda15      124M   12M  113M  10% /boot/efi\r\n'
-        'tmpfs           392M     0  392M   0% /run/user/1000\r\n'
-    ),
-    (
-        ' 03:25:41 up 41 days,  2:07,  2 users,  load average: 0.08, 0.03, 0.01\r\n'
-        'USER     TTY      FROM             LOGIN@   IDLE   JCPU   PCPU WHAT\r\n'
-        'alice    pts/0    192.0.2.14       03:10    0.00s  0.06s  0.00s w\r\n'
-        'bob      pts/1    192.0.2.15       Mon14   11:20m  0.12s  0.12s -bash\r\n'
-    ),
-    (
-        'root:x:0:0:root:/root:/bin/bash\r\n'
-        'daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\r\n'
-        'bin:x:2:2:bin:/bin:/usr/sbin/nologin\r\n'
-        'sys:x:3:3:sys:/dev:/usr/sbin/nologin\r\n'
-        'www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\r\n'
-        'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\r\n'
-        '_apt:x:42:65534::/nonexistent:/usr/sbin/nologin\r\n'
-        'systemd-network:x:998:998:systemd Network Management:/:/usr/sbin/nologin\r\n'
-        'sshd:x:100:65534::/run/sshd:/usr/sbin/nologin\r\n'
-        'alice:x:1000:1000:Alice Example,,,:/home/alice:/bin/bash\r\n'
-    ),
-    (
-        '1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000\r\n'
-        '    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\r\n'
-        '    inet 127.0.0.1/8 scope host lo\r\n'
-        '       valid_lft forever preferred_lft forever\r\n'
-        '    inet6 ::1/128 scope host noprefixroute \r\n'
-        '       valid_lft forever preferred_lft forever\r\n'
-        '2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP group default qlen 1000\r\n'
-        '    link/ether 52:54:00:12:34:56 brd ff:ff:ff:ff:ff:ff\r\n'
-        '    inet 192.0.2.1/24 brd 192.0.2.255 scope global eth0\r\n'
-        '       valid_lft forever preferred_lft forever\r\n'
-    ),
-    (
-        'State    Recv-Q   Send-Q     Local Address:Port      Peer Address:Port  Process                                     \r\n'
-        'LISTEN   0        511              0.0.0.0:80             0.0.0.0:*      users:(("nginx",pid=9123,fd=6),("nginx",pid=9122,fd=6))\r\n'
-        'LISTEN   0        128              0.0.0.0:22             0.0.0.0:*      users:(("sshd",pid=612,fd=3))             \r\n'
-        'LISTEN   0        244            127.0.0.1:5432           0.0.0.0:*      users:(("postgres",pid=733,fd=5))         \r\n'
-        'LISTEN   0        128                 [::]:22                [::]:*      users:(("sshd",pid=612,fd=4))             \r\n'
-    ),
-    (
-        'USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\r\n'
-        'root           1  0.0  0.3 167488 12544 ?        Ss   Apr01   0:42 /lib/systemd/systemd --system --deserialize=31\r\n'
-        'root           2  0.0  0.0      0     0 ?        S    Apr01   0:00 [kthreadd]\r\n'
-        'root           3  0.0  0.0      0     0 ?        I<   Apr01   0:00 [rcu_gp]\r\n'
-        'root          11  0.0  0.0      0     0 ?        I<   Apr01   0:00 [mm_percpu_wq]\r\n'
-        'root         241  0.0  0.5  64112 21532 ?        Ss   Apr01   1:12 /lib/systemd/systemd-journald\r\n'
-        'message+     601  0.0  0.1   9200  4992 ?        Ss   Apr01   0:30 /usr/bin/dbus-daemon --system --address=systemd: --nofork --nopidfile --systemd-activation --syslog-only\r\n'
-        'root         612  0.0  0.2  15436  9344 ?        Ss   Apr01   0:11 sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\r\n'
-        'postgres     733  0.0  0.7 216788 29824 ?        Ss   Apr01   2:31 /usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main\r\n'
-        'www-data    9123  0.0  0.1  10328  5120 ?        S    03:11   0:00 nginx: worker process\r\n'
-        'alice       9801  0.0  0.1   8196  5248 pts/0    Ss   03:10   0:00 -bash\r\n'
-        'alice       9944  0.0  0.1  11084  4480 pts/0    R+   03:25   0:00 ps aux\r\n'
-    ),
-    (
-        '\x1b[H\x1b[J\x1b[mtop - 03:26:01 up 41 days,  2:08,  2 users,  load average: 0.05, 0.03, 0.00\x1b[m\x0f\x1b[39;49m\x1b[m\x0f\x1b[39;49m\x1b[K\r\n'
-        'Tasks:\x1b[m\x0f\x1b[39;49m\x1b[1m 112 \x1b[m\x0f\x1b[39;49mtotal,\x1b[m\x0f\x1b[39;49m\x1b[1m   1 \x1b[m\x0f\x1b[39;49mrunning,\x1b[m\x0f\x1b[39;49m\x1b[1m 111 \x1b[m\x0f\x1b[39;49msleeping,\x1b[m\x0f\x1b[39;49m\x1b[1m   0 \x1b[m\x0f\x1b[39;49mstopped,\x1b[m\x0f\x1b[39;49m\x1b[1m   0 \x1b[m\x0f\x1b[39;49mzombie\x1b[m\x0f\x1b[39;49m\x1b[m\x0f\x1b[39;49m\x1b[K\r\n'
-        '%Cpu(s):\x1b[m\x0f\x1b[39;49m\x1b[1m  0.3 \x1b[m\x0f\x1b[39;49mus,\x1b[m\x0f\x1b[39;49m\x1b[1m  0.2 \x1b[m\x0f\x1b[39;49msy,\x1b[m\x0f\x1b[39;49m\x1b[1m  0.0 \x1b[m\x0f\x1b[39;49mni,\x1b[m\x0f\x1b[39;49m\x1b[1m 99.5 \x1b[m\x0f\x1b[39;49mid,\r\n'
-        '\x1b[7m    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND                               \x1b[m\x0f\x1b[39;49m\x1b[K\r\n'
-    ),
-    (
-        'app=> \\dt\r\n'
-        '           List of relations\r\n'
-        ' Schema |   Name    | Type  | Owner \r\n'
-        '--------+-----------+-------+-------\r\n'
-        ' public | accounts  | table | app\r\n'
-        ' public | orders    | table | app\r\n'
-        '(2 rows)\r\n'
-        '\r\n'
-        'app=> select id, name, created_at from accounts order by id limit 3;\r\n'
-        ' id |   name   |         created_at         \r\n'
-        '----+----------+----------------------------\r\n'
-        '  1 | alice    | 2026-05-12 03:10:11.412+00\r\n'
-        '(3 rows)\r\n'
-        '\r\n'
-    ),
-    (
-        'May 12 03:26:01 web1 kernel: [3549234.112233] eth0: renamed from veth1a2b3c\r\n'
-        '[    0.000000] Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)\r\n'
-    ),
-    (
-        '[0;1;32m\u25cf[0m nginx.service - A high performance web server and a reverse proxy server\r\n'
-        '     Loaded: loaded (]8;;file://web1/lib/systemd/system/nginx.service/lib/systemd/system/nginx.service]8;;; [0;1;32menabled[0m; preset: [0;1;32menabled[0m)\r\n'
-        '     Active: [0;1;32mactive (running)[0m since Tue 2026-05-12 03:11:45 UTC; 2h 14min ago\r\n'
-        '       Docs: man:nginx(8)\r\n'
-        '    Process: 9120 ExecStartPre=/usr/sbin/nginx -t -q -g daemon on; master_process on; (code=exited, status=0/SUCCESS)\r\n'
-        '   Main PID: 9122 (nginx)\r\n'
-        '      Tasks: 5 (limit: 4677)\r\n'
-        '     Memory: 9.8M\r\n'
-        '        CPU: 214ms\r\n'
-        '     CGroup: /system.slice/nginx.service\r\n'
-        '             \u251c\u2500[0;38;5;245m9122 "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;"[0m\r\n'
-        '             \u2514\u2500[0;38;5;245m9123 "nginx: worker process"[0m\r\n'
-        '\r\n'
-        'May 12 03:11:45 web1 systemd[1]: Starting nginx.service - A high performance web server and a reverse proxy server...\r\n'
-        'May 12 03:11:45 web1 systemd[1]: Started nginx.service - A high performance web server and a reverse proxy server.'
-    ),
-    (
-        '  UNIT                        LOAD   ACTIVE SUB     DESCRIPTION\r\n'
-        '  cron.service                loaded active running Regular background program processing daemon\r\n'
-        '  dbus.service                loaded active running D-Bus System Message Bus\r\n'
-        '  getty@tty1.service          loaded active running Getty on tty1\r\n'
-        '  networking.service          loaded active exited  Raise network interfaces\r\n'
-        '  postgresql@15-main.service  loaded active running PostgreSQL Cluster 15-main\r\n'
-        '  rsyslog.service             loaded active running System Logging Service\r\n'
-        '  ssh.service                 loaded active running OpenBSD Secure Shell server\r\n'
-        '  systemd-journald.service    loaded active running Journal Service\r\n'
-        '  systemd-logind.service      loaded active running User Login Management\r\n'
-        '  systemd-timesyncd.service   loaded active running Network Time Synchronization\r\n'
-        '  systemd-udevd.service       loaded active running Rule-based Manager for Device Events and Files\r\n'
-        '\r\n'
-        'LOAD   = Reflects whether the unit definition was properly loaded.\r\n'
-        'ACTIVE = The high-level unit activation state, i.e. generalization of SUB.\r\n'
-        'SUB    = The low-level unit activation state, values depend on unit type.'
-    ),
-]
-PROGRAM = """#include <stdio.h>
-#include <stdlib.h>
+try:
+    import zstandard
+except ImportError as missing:
+    print(f"skipped: {missing}: install python3-zstandard")
+    sys.exit(77)
 
-int main(int argc, char *argv[])
-{
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s file\\n", argv[0]);
-		return 1;
-	}
-	return 0;
+HERE = os.path.dirname(os.path.abspath(__file__))
+VARIANTS = 12       # pieces made of a template
+OUT_SIZE, CTL_SIZE = 65536, 1024
+ZSTD = (1, 5, 4)    # that made them
+
+WORDS = {
+    "user": "user admin deploy root www-data postgres operator ubuntu debian",
+    "host": "web1 web-01 db1 db-02 app-03 srv1 server localhost debian gateway backup build01 host.example.org",
+    "name": "project app api web server client worker backup deploy scripts config data src lib tests doc docs build tools "
+            "test main utils core service cache session report import export migrate index users orders",
+    "file": "README.md Makefile main.c main.py app.py config.yaml config.json package.json setup.py notes.txt test.py "
+            "index.html index.js server.js docker-compose.yml Dockerfile backup.sh deploy.sh access.log app.log data.csv "
+            ".gitignore requirements.txt util.c util.h server.c parser.c hosts nginx.conf settings.py script.sh dump.sql",
+    "svc": "nginx ssh sshd cron rsyslog postgresql docker redis mariadb apache2 systemd-journald systemd-logind systemd-udevd "
+           "systemd-timesyncd systemd-networkd systemd-resolved networking dbus getty@tty1 fail2ban haproxy postfix chrony "
+           "containerd polkit unattended-upgrades user@1000 apparmor grafana-server prometheus",
+    "what": "LSB: web server|Regular background program processing daemon|System Logging Service|OpenBSD Secure Shell server|"
+            "PostgreSQL Cluster 15-main|Journal Service|User Login Management|Network Time Synchronization|Raise network interfaces|"
+            "A high performance web server and a reverse proxy server|Docker Application Container Engine|Network Configuration|"
+            "Advanced key-value store|The Apache HTTP Server|D-Bus System Message Bus|Getty on tty1|Permit User Sessions|"
+            "Daily apt download activities|Daily rotation of log files|Daily Cleanup of Temporary Directories|Remount Root and Kernel File Systems|"
+            "Create Volatile Files and Directories|Load Kernel Modules|Coldplug All udev Devices|shared library|command line tool",
+    "message": "started|stopped|connection accepted|connection closed|connection refused|connection reset by peer|request completed|"
+               "request failed|timeout waiting for response|retrying in 5 seconds|cache miss|cache hit|user logged in|session expired|"
+               "permission denied|no such file or directory|loading configuration|configuration reloaded|listening on port 8080|"
+               "database connection established|query took 12ms|health check ok|disk usage at 81%|queue length 3|worker started|"
+               "worker exited with status 0|checkpoint complete|job finished|job started|invalid token|out of memory|"
+               "error: cannot connect to database|warning: deprecated option|signal process started|reloading|shutting down",
+    "kernel": "EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none.|e1000 0000:00:03.0 eth0: NIC Link is Up 1000 Mbps Full Duplex|"
+              "usb 1-1: new high-speed USB device number 2 using xhci_hcd|systemd[1]: Started systemd-journald.service - Journal Service.|"
+              "audit: type=1400 audit(1700000000.123:45): apparmor=\"STATUS\" operation=\"profile_load\" profile=\"unconfined\"|"
+              "IPv6: ADDRCONF(NETDEV_CHANGE): eth0: link becomes ready|ACPI: PM: Power Button [PWRF]|virtio_net virtio0 eth0: renamed from ens3|"
+              "Out of memory: Killed process 1234 (java) total-vm:8388608kB|TCP: request_sock_TCP: Possible SYN flooding on port 80.",
+    "kthread": "kthreadd rcu_gp rcu_par_gp slub_flushwq netns mm_percpu_wq ksoftirqd/0 rcu_preempt migration/0 cpuhp/0 kdevtmpfs "
+               "inet_frag_wq kauditd khungtaskd oom_reaper writeback kcompactd0 ksmd khugepaged kintegrityd kblockd kworker/0:1-events "
+               "kworker/u4:2-events_unbound kswapd0 jbd2/sda1-8 ext4-rsv-conver scsi_eh_0 kworker/0:1H-kblockd",
+    "log": "syslog auth.log kern.log dpkg.log access.log error.log daemon.log app.log messages mail.log alternatives.log debug",
+    "conf": "adduser.conf bash.bashrc crontab debconf.conf fstab group hostname hosts ld.so.conf locale.gen login.defs logrotate.conf "
+            "mke2fs.conf nftables.conf nsswitch.conf os-release passwd profile resolv.conf rsyslog.conf services sudoers sysctl.conf "
+            "nginx.conf default.conf sshd_config ssh_config mime.types fastcgi.conf pg_hba.conf postgresql.conf redis.conf my.cnf daemon.json",
+    "path": "/etc /etc/nginx /etc/nginx/nginx.conf /etc/nginx/sites-available /etc/nginx/sites-enabled/default /etc/ssh/sshd_config "
+            "/etc/systemd/system /lib/systemd/system /etc/cron.d /etc/apt/sources.list.d /etc/default /etc/hosts /etc/passwd /etc/shadow "
+            "/etc/sudoers.d /etc/logrotate.d /var/log /var/log/syslog /var/log/auth.log /var/log/nginx/access.log /var/log/nginx/error.log "
+            "/var/lib /var/lib/docker /var/lib/postgresql/15/main /var/www/html /var/backups /var/cache/apt/archives /var/spool/cron/crontabs "
+            "/usr/local/bin /usr/local/bin/backup.sh /usr/bin/python3 /usr/lib/x86_64-linux-gnu /usr/share/doc /opt /srv /srv/app /tmp /root "
+            "/home/user /run/user/1000 /proc/cpuinfo /proc/meminfo /dev/null /dev/sda1 ~/project ~/src ~/.ssh/authorized_keys",
+    "vardir": "log lib cache backups spool tmp mail opt local www",
+    "cmd": "ls cat grep less vim tail head find awk sed sort cut xargs git make python3 node npm docker ssh scp rsync curl wget tar "
+           "systemctl journalctl apt apt-get dpkg sudo su ps top htop kill df du free mount umount ip ss ping chmod chown mkdir rm cp mv "
+           "touch ln echo printf export history crontab tmux screen nano man which whereis id who w last uptime date hostname service gti sl grpe",
+    "pkg": "htop curl wget vim git tmux nginx jq tree rsync unzip strace tcpdump python3-pip build-essential nodejs express lodash requests "
+           "numpy flask redis-server postgresql-client net-tools dnsutils lsof ncdu",
+    "word": "error main name value data config user users server request response count index status result file path id key token "
+            "session event message handler options items total process buffer length timeout items orders customers products accounts",
+    "url": "/ /index.html /api/v1/users /api/v1/items/42 /login /health /static/app.js /static/style.css /favicon.ico /images/logo.png /admin",
+    "commit": "fix typo|add tests|update README|fix null pointer|handle empty input|refactor parser|initial commit|add config option|"
+              "remove unused code|bump version|merge branch|improve error message|fix build|add missing check|clean up|support timeouts|"
+              "document the options|returns an error for an empty name|parses numbers",
+    "code": "return 0;|if (argc < 2) {|for (int i = 0; i < n; i++) {|}|{|#include <stdio.h>|int main(int argc, char **argv)|    return None|"
+            "def main():|    print(f\"{name}\")|import os|import sys|    if not items:|for item in items:|    total += item|"
+            "printf(\"%d\\n\", value);|static int count;|return -1;|const express = require('express');|app.listen(3000, () => {|});|"
+            "console.log('listening');|if __name__ == '__main__':|    with open(path) as f:|    raise ValueError(name)|else:|try:|except KeyError:",
+    "mon": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+    "wd": "Mon Tue Wed Thu Fri Sat Sun",
+    "port": "22 80 443 3000 3306 5432 6379 8080 8443 9090 25 53 111 50022 41234",
+    "uid": "1000 1001 0 33 1002",
+    "year": "2024 2025 2026",
 }
-"""
+WORDS = {name: words.split("|" if "|" in words else None) for name, words in WORDS.items()}
 
 
-def project():
-    for folder in ("project/src", "project/doc", "project/tests", "scripts", "logs"):
-        os.makedirs(f"{HOME}/{folder}")
-    for i in range(1, 7):
-        for folder in ("src", "tests", "doc"):
-            with open(f"{HOME}/project/{folder}/file{i}.c", "w") as f:
-                f.write(f"/* file {i} of {folder} */\n{PROGRAM}")
-    with open(f"{HOME}/project/Makefile", "w") as f:
-        f.write("CC = gcc\nCFLAGS = -O2 -Wall\nall: app\napp: src/file1.o\n\t$(CC) $(CFLAGS) -o $@ $^\nclean:\n\trm -f app src/*.o\n")
-    with open(f"{HOME}/project/config.yaml", "w") as f:
-        f.write("server:\n  listen: 0.0.0.0:8080\n  workers: 4\ndatabase:\n  host: db.example.org\n  port: 5432\n")
-    with open(f"{HOME}/scripts/sizes.py", "w") as f:
-        f.write("import os\nimport sys\n\ndef main(argv=None):\n    for name in sorted(os.listdir('.')):\n"
-                "        print(f'{name}: {os.path.getsize(name)}')\n    return 0\n\nsys.exit(main(sys.argv))\n")
-    with open(f"{HOME}/logs/app.log", "w") as f:
-        for i in range(300):
-            f.write(f"2026-05-{i % 28 + 1:02} 1{i % 10}:{i % 60:02}:{i * 7 % 60:02} INFO  [worker-{i % 4}] "
-                    f"GET /api/v1/items/{i * 37} 200 {i * 13 % 400}ms\n")
-    git = ["git", "-C", f"{HOME}/project", "-c", "user.name=Alice Example", "-c", "user.email=alice@example.org"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    for i in range(1, 6):
-        with open(f"{HOME}/project/src/file{i}.c", "a") as f:
-            f.write(f"/* change {i} */\n")
-        subprocess.run([*git, "add", "-A"], check=True)
-        subprocess.run([*git, "commit", "-qm", f"file{i}: handle a missing argument"], check=True)
+class Draw:
+    """Numbers that look drawn; the same everywhere (Knuth's MMIX generator)."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def number(self, low, high):
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % (1 << 64)
+        return low + (self.state >> 33) % (high - low + 1)
+
+    def of(self, choices):
+        return choices[self.number(0, len(choices) - 1)]
 
 
-def read_for(fd, seconds):
-    data, end = b"", time.monotonic() + seconds
-    while len(data) < 40000:
-        ready = select.select([fd], [], [], max(0, min(0.12, end - time.monotonic())))[0]
-        if not ready and (data or time.monotonic() >= end):
-            break
-        if ready:
-            data += os.read(fd, 65536)
-    return data
+def filled(draw, name):
+    """What stands for {name}."""
+    if name in WORDS:
+        return draw.of(WORDS[name])
+    spread = re.fullmatch(r"(n|w(\d))(?::(\d+)-(\d+))", name)
+    if spread:
+        return str(draw.number(int(spread[3]), int(spread[4]))).rjust(int(spread[2] or 0))
+    if name.startswith("hash"):
+        return "".join(draw.of("0123456789abcdef") for _ in range(int(name[4:])))
+    two = lambda low, high: f"{draw.number(low, high):02}"
+    made = {
+        "dd": lambda: two(1, 28), "hm": lambda: f"{two(0, 23)}:{two(0, 59)}", "hms": lambda: f"{two(0, 23)}:{two(0, 59)}:{two(0, 59)}",
+        "md": lambda: f"{draw.of(WORDS['mon'])} {draw.number(1, 28):2}", "ymd": lambda: f"{draw.of(WORDS['year'])}-{two(1, 12)}-{two(1, 28)}",
+        "pid": lambda: str(draw.number(100, 99999)),
+        "ip": lambda: f"{draw.of(['10.0.0', '10.0.2', '192.168.1', '172.17.0', '192.0.2'])}.{draw.number(1, 254)}",
+        "mac": lambda: ":".join(filled(draw, "hash2") for _ in range(6)), "uuid": lambda: "-".join(filled(draw, f"hash{n}") for n in (8, 4, 4, 4, 12)),
+        "b64": lambda: "".join(draw.of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") for _ in range(43)),
+    }
+    return made[name]()
 
 
-def session(columns, rows, prompt):
-    """What a terminal shows while KEYS are typed, one piece a command."""
-    with open(f"{HOME}/.rc", "w") as f:
-        f.write(f"PS1='{prompt}'\nalias ls='ls --color=auto' grep='grep --color=auto' ll='ls -l'\n")
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.chdir(HOME)
-        os.execvpe("bash", ["bash", "--rcfile", f"{HOME}/.rc", "-i"],
-                   {"TERM": "xterm-256color", "HOME": HOME, "USER": "alice", "LANG": "C.UTF-8", "LESS": "-R",
-                    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HISTFILE": "/dev/null"})
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    pieces = [read_for(fd, 1)]
-    for keys in KEYS:
-        piece = b""
-        for key in keys:
-            os.write(fd, key.encode())
-            piece += read_for(fd, 0.6 if key == "\r" else 0.002)
-        pieces.append(piece + read_for(fd, 0.3))
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    os.close(fd)
-    return [piece for piece in pieces if len(piece) > 8]
+HOLE = re.compile(r"\{(\w+(?::\d+-\d+)?)\}")
+ESCAPES = {"e": "\033", "a": "\a", "b": "\b", "t": "\t", "r": "\r", "n": "\n", "c": ""}
 
+
+def line_of(draw, text):
+    """One line of a template, with its end."""
+    text = HOLE.sub(lambda hole: filled(draw, hole[1]) if hole[1] in WORDS or hole[1][0] in "nwdhmypiuwb" else hole[0], text)
+    open_end = text.endswith("\\c")
+    return re.sub(r"\\([eabtrnc])", lambda m: ESCAPES[m[1]], text) + ("" if open_end else "\r\n")
+
+
+def prompt(draw):
+    user, host, folder = (filled(draw, name) for name in ("user", "host", "name"))
+    place = draw.of(["~", "~", f"~/{folder}", draw.of(WORDS["path"])])
+    return draw.of([
+        f"\033[?2004h\033]0;{user}@{host}: {place}\a\033[01;32m{user}@{host}\033[00m:\033[01;34m{place}\033[00m$ ",
+        f"\033[?2004h{user}@{host}:{place}$ ",
+        f"\033[?2004h\033]0;root@{host}: {place}\aroot@{host}:{place}# ",
+    ])
+
+
+def from_template(draw, lines):
+    text = ""
+    for line in lines:
+        times = re.match(r"<(\d+) ", line)
+        if line.startswith("$ "):
+            text += prompt(draw) + line_of(draw, line[2:]) + "\033[?2004l\r"
+            continue
+        for _ in range(int(times[1]) if times else 1):
+            text += line_of(draw, line[times.end():] if times else line)
+    return text + prompt(draw)
+
+
+def templates():
+    with open(os.path.join(HERE, "dictionary.txt"), encoding="utf-8") as f:
+        lines = [line.rstrip("\n") for line in f if not line.startswith("# ")]
+    # The comment lines of files that are shown begin with "# " too: they are few, and not missed.
+    piece = []
+    for line in [*lines, ""]:
+        if line:
+            piece.append(line)
+        elif piece:
+            yield piece
+            piece = []
+
+
+# Full screens
+
+SIZES = [(24, 80), (40, 120), (30, 100), (50, 160)]
+
+
+def coloured(draw):
+    """A line of source as an editor shows it."""
+    word, other = filled(draw, "word"), filled(draw, "word")
+    return draw.of([
+        f"\033[35m#include \033[m\033[31m<{word}.h>\033[m", f"\033[32mint\033[m {word}(\033[32mvoid\033[m)", f"\033[34m# {other} of the {word}\033[m",
+        f"\033[32mstatic\033[m \033[32mint\033[m {word} = \033[31m{draw.number(0, 99)}\033[m;", f"\033[33m    return\033[m \033[31m0\033[m;",
+        f"\033[38;5;130m    return\033[m {word}", f"\033[38;5;130mdef\033[m \033[36m{word}\033[m({other}):", f"    {word} = {other}[\033[31m'{word}'\033[m]",
+        f"\033[35mimport\033[m {word}", f"\033[38;5;130m    if\033[m {word} \033[38;5;130mis\033[m \033[38;5;130mnot\033[m \033[31mNone\033[m:",
+        f"\033[38;5;130m    for\033[m {word} \033[38;5;130min\033[m {other}:", f"        \033[36mprint\033[m(\033[31mf\"{word}\033[m\033[35m{{{other}}}\033[m\033[31m\"\033[m)",
+        f"    \033[34m\"\"\"{word} of {other}\"\"\"\033[m", f"{word}:\033[35m {other}\033[m",
+    ])
+
+
+def vim(draw):
+    rows, columns = draw.of(SIZES)
+    name, lines = filled(draw, "file"), draw.number(5, 300)
+    yield (f"\033[?1049h\033[22;0;0t\033[>4;2m\033[?1h\033=\033[?2004h\033[?1004h\033[1;{rows}r\033[?12h\033[?12l\033[22;2t\033[22;1t"
+           f"\033[27m\033[23m\033[29m\033[m\033[H\033[2J\033[?25l\033[{rows};1H\"{name}\" {lines}L, {lines * 31}B\033[2;1H"
+           f"\033[6n\033[2;1H  \033[3;1H\033Pzz\033\\\033[0%m\033[6n\033[3;1H           \033[1;1H\033[>c\033]10;?\a\033]11;?\a\033[1;1H")
+    text = "".join(f"\033[{row};1H" + draw.of(["", f"\033[38;5;130m{row:3} \033[m"]) + coloured(draw) for row in range(1, rows // 2))
+    text += "".join(f"\033[94m~{' ' * (columns - 1)}\033[{row};1H" for row in range(rows // 2, rows - 2))
+    yield text + f"\033[m\033[{rows};{columns - 17}H1,1\033[11CAll\033[1;1H\033[34h\033[?25h"
+    for _ in range(12):
+        row, column, percent = draw.number(1, rows - 2), draw.number(1, 60), draw.of(["All", "Top", "Bot", f"{draw.number(1, 99)}%"])
+        at, showcmd = f"\033[{row};{column}H", f"\033[{rows};{columns - 10}H"
+        yield draw.of([
+            f"\033[?25l{showcmd}j{at}{showcmd} \033[{row + 1};{column}H\033[{rows};{columns - 17}H{row},{column}\033[{draw.number(8, 10)}C{percent}{at}\033[?25h",
+            f"\033[?25l{showcmd}:{at}{showcmd}\033[K\033[{rows};1H:\033[34h\033[?25hwq\r\033[?25l\"{name}\" {lines}L, {lines * 31}B written\r\033[?1004l\033[?2004l"
+            f"\033[?1l\033>\033[?25h\033[>4;m\033[23;0;0t\033[?1049l",
+            f"\033[?25l\033[{rows};1H\033[1m-- INSERT --\033[m\033[{rows};13H\033[K\033[{rows};{columns - 17}H{row},{column}\033[10C{percent}{at}\033[?25h",
+            f"\033[?25l\033[{rows};1H\033[K{at}{showcmd}^[\033[{row};{column}H{showcmd}  {at}\033[?25h",
+            f"\033[?25l\033[{rows};{columns - 17}H{column + 1}\033[{row};{column + 1}H\033[?25h",
+            f"\033[?25l{showcmd}~@k{at}\033[{rows};{columns - 17}H{row},{column - 1} {at}\033[?25h",
+            f"\033[1;{rows - 1}r\033[{rows - 1};1H\n\033[1;{rows}r\033[{rows - 1};1H{coloured(draw)}\033[{rows};1H\033[K\033[{rows};{columns - 17}H{row},1\033[11C{percent}{at}",
+            f"\033[?25l{at}\033[K{coloured(draw)}\033[{row + 1};1H\033[K{coloured(draw)}{at}\033[?25h",
+            f"\033[?25l\033[{rows};1H/{filled(draw, 'word')}\r\033[?25l\033[{row};{column}H\033[30m\033[43m{filled(draw, 'word')}\033[m{at}\033[?25h",
+            f"\033[{rows};1H\033[K\033[{rows};1H1 line less; before #{draw.number(1, 9)}  1 second ago", f"\033[{rows};1H3 fewer lines\033[{rows};{columns - 17}H\033[K",
+            f"\033[{rows};1H\033[37m\033[41mE37: No write since last change (add ! to override)\033[m",
+            f"\033[{rows};1Hsearch hit BOTTOM, continuing at TOP", f"\033[{row};{column}H\033[46m(\033[m\033[{row};{column + 9}H\033[46m)\033[m{at}",
+        ])
+
+
+def pager(draw):
+    rows, _ = draw.of(SIZES)
+    page = "".join(line_of(draw, draw.of(["{md} {hms} {host} {svc}[{pid}]: {message}", "{ymd} {hms} INFO [{name}] {message}", "{code}"]))
+                   for _ in range(12))
+    yield "\033[?1049h\033[22;0;0t\033[?1h\033=\r" + page + f"\033[7m{filled(draw, 'path')}\033[27m\033[K"
+    yield "\r\033[K" + page + ":\033[K"
+    yield "\r\033[K" + page + "\033[7m(END)\033[27m\033[K"
+    yield "\r\033[K" + "\033[H\033M" * 3 + f"{page[:60]}\r\n\033[{rows};1H\r\033[K:\033[K\r\033[K/\033[K{filled(draw, 'word')}\r\r\033[K...skipping...\r\n"
+    yield page.replace("[", "\033[7m[\033[27m", 4) + "\r\033[KPattern not found  (press RETURN)\033[K"
+    yield "\r\033[K\033[?1l\033>\033[?1049l\033[23;0;0t" + prompt(draw)
+    yield f"\r\033[K\033[7m Manual page {filled(draw, 'cmd')}(1) line {draw.number(1, 99)} (press h for help or q to quit)\033[27m\033[K"
+    yield "".join(f"\033[1m{word}\033[0m\r\n" for word in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "FILES", "EXAMPLES", "SEE ALSO")) + \
+        "".join(f"       \033[1m-{draw.of('abcdefghiklmnoprstuvwx')}\033[0m, \033[1m--{filled(draw, 'word')}\033[0m=\033[4m{filled(draw, 'word').upper()}\033[0m\r\n"
+                for _ in range(6))
+
+
+def nano(draw):
+    rows, columns = draw.of(SIZES)
+    keys = [("^G", "Help"), ("^O", "Write Out"), ("^W", "Where Is"), ("^K", "Cut"), ("^T", "Execute"), ("^C", "Location"), ("M-U", "Undo"),
+            ("^X", "Exit"), ("^R", "Read File"), ("^\\", "Replace"), ("^U", "Paste"), ("^J", "Justify"), ("^/", "Go To Line"), ("M-E", "Redo")]
+    title = f"GNU nano 7.2{filled(draw, 'path'):^{columns - 26}}"
+    yield (f"\033[?2004h\033[?1049h\033[22;0;0t\033[1;{rows}r\033(B\033[m\033[4l\033[?7h\033[39;49m\033[?1h\033=\033[?25l\033[39;49m\033(B\033[m\033[H\033[2J"
+           f"\033(B\033[0;7m  {title}\033[1;{columns - 8}H\033(B\033[m\r\033[{rows - 2}d\033(B\033[0;7m[ Read {draw.number(1, 99)} lines ]\033(B\033[m")
+    yield f"\r\033[{rows - 1}d" + "".join(f"\033(B\033[0;7m{key}\033(B\033[m {what:<12}" for key, what in keys) + "\r\033[2d\033[39;49m\033(B\033[m\033[?12l\033[?25h"
+    for _ in range(5):
+        row = draw.number(2, rows - 4)
+        yield draw.of([f"\033[?25l\033[1;{columns - 10}H\033(B\033[0;7mModified\033(B\033[m\033[{row};{row}H\033[?12l\033[?25h", f"\r\033[{row}d\033[39;49m\033(B\033[m\033[?12l\033[?25h",
+                       f"\033[{rows - 2};1H\033(B\033[0;7mSave modified buffer? \033[{rows - 1};1H Y\033(B\033[m Yes\r\n\033(B\033[0;7m N\033(B\033[m No",
+                       f"\033[?25l\033[{row}d{filled(draw, 'word')}\033[K\033[?12l\033[?25h", f"\033[{rows};1H\033[?1049l\033[23;0;0t\033[?1l\033>\033[?2004l"])
+
+
+def tmux(draw):
+    rows, columns = draw.of(SIZES)
+    host, clock = filled(draw, "host"), filled(draw, "hm")
+    status = f"\033[30m\033[42m[0] 0:bash* 1:{filled(draw, 'cmd')}-{' ' * (columns - 60)}\"{host}\" {clock} {filled(draw, 'dd')}-{filled(draw, 'mon')}-26\033(B\033[m"
+    yield (f"\033[?1049h\033[22;0;0t\033(B\033[m\033[?1l\033>\033[H\033[2J\033[?12l\033[?25h\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?1005l\033[?7727h"
+           f"\033[?1004h\033[1;1H\033[1;{rows - 1}r\033[{rows};1H{status}\033[1;1H\033[?12l\033[?25h")
+    for _ in range(8):
+        row, column = draw.number(1, rows - 1), draw.number(1, columns // 2)
+        yield draw.of([
+            f"\033[?25l\033[{row};{column}H\033[K{filled(draw, 'cmd')}\033[?12l\033[?25h", f"\033[?25l\033[{rows};1H{status}\033[{row};{column}H\033[?12l\033[?25h",
+            "".join(f"\033[{at};{columns // 2}H│" for at in range(1, 12)), "\033[32m" + "─" * (columns // 2) + "\033[39m", f"\033[1;{row}r\033[{row};1H\r\n\033[1;{rows - 1}r",
+            f"\033[{row};{column}H\033[1m\033[32m{filled(draw, 'user')}@{host}\033[39m\033(B\033[m:\033[1m\033[34m~\033[39m\033(B\033[m$ ",
+            f"\033[{row};{column}H\033[30m\033[43m(rename-window) {filled(draw, 'name')}\033(B\033[m\033[K", f"\033[{rows};1H\033[2J\033[?1004l\033[?7727l\033[?1049l\033[23;0;0t[exited]\r\n",
+            f"\033[{row};{column}H\033[30m\033[43m[{row}/{column}]\033(B\033[m\033[{row};{column}H",
+        ])
+
+
+def htop(draw):
+    rows, _ = draw.of(SIZES)
+    bars = "".join(f"\033[{n};3H\033[36m{n - 1} \033[39m\033[1m[\033(B\033[m\033[32m||\033[31m|\033[90m          {draw.number(1, 9)}.{draw.number(0, 9)}%\033[39m\033[1m]\033(B\033[m"
+                   for n in (2, 3))
+    yield "\033[?1049h\033[22;0;0t\033[1;40r\033(B\033[m\033[4l\033[?7h\033[?1h\033=\033[?25l\033[39;49m\033[?1000h\033[H\033[2J" + bars
+    yield (f"\033[30m\033[42m    PID USER       PRI  NI  VIRT   RES   SHR S  CPU%-MEM%   TIME+  Command\033[K\r\n"
+           f"\033[30m\033[46m{draw.number(1, 99999):7} root        20   0  {draw.number(1, 99)}M {draw.number(1, 9999):5} {draw.number(1, 9999):5} S  0.0  0.{draw.number(1, 9)}  0:00.{draw.number(10, 99)} /sbin/init")
+    yield (f"\033[{rows};1HF1\033[30m\033[46mHelp  \033[39;49m\033(B\033[mF2\033[30m\033[46mSetup \033[39;49m\033(B\033[mF3\033[30m\033[46mSearch\033[39;49m\033(B\033[m"
+           "F9\033[30m\033[46mKill  \033[39;49m\033(B\033[mF10\033[30m\033[46mQuit  \033[K")
+
+
+def shown():
+    """Pieces of output, one a sample."""
+    draw = Draw(1)
+    for _ in range(VARIANTS):
+        for piece in templates():
+            yield from_template(draw, piece)
+        for screen in (vim, vim, pager, nano, tmux, htop):
+            yield from screen(draw)
+
+
+# Control data
 
 def varint(v):
     out = b""
@@ -329,41 +301,55 @@ def control(dt, kind, code):
     return varint(dt << 5 | (16 if code == 1 else 0) | kind) + (b"" if code == 1 else varint(code))
 
 
-def rhythm(r, typed):
+def near(draw, middle):
+    """About middle, now and then twice or half of it: the sum of four dice."""
+    return sum(draw.number(middle // 10, middle // 2 - middle // 10) for _ in range(4)) * draw.of([2, 3, 4, 4, 4, 5, 6, 8]) // 4
+
+
+def rhythm(draw, typed):
     """CTL of five seconds of typing; typed: with the keys themselves."""
-    data, t, median = b"", 0, r.choice([90, 120, 150, 180, 220])
+    data, t, middle = b"", 0, draw.of([90, 120, 150, 180, 220])
     while t < 5000 and len(data) < 400:
-        enter = r.random() > 0.88
-        dt = int(r.lognormvariate(math.log(400 if enter else median), 0.8 if enter else 0.5)) if t else 0
-        echo = r.choice([0, 0, 0, 1, 1, 2, 3])
+        enter = draw.number(1, 100) > 88
+        dt = near(draw, 400 if enter else middle) if t else 0
+        echo = draw.of([0, 0, 0, 1, 1, 2, 3])
         t += dt + 1
         if typed:
             data += control(dt, 1, 1)
-        shown = r.choice([2, 2, 10, 11]) if enter else 1 if r.random() < 0.9 else r.choice([2, 3, 4, 5, 8, 9, 10, 11])
-        data += control(echo if typed else dt + echo, 0, shown)
-        for _ in range(r.choice([0, 1, 1, 2, 3]) if enter else 0):
-            data += control(int(r.lognormvariate(math.log(4), 1.2)), 0, r.choice([r.randrange(10, 300), r.randrange(40, 2000), 4095]))
+        shown_bytes = draw.of([2, 2, 10, 11]) if enter else 1 if draw.number(1, 10) < 10 else draw.of([2, 3, 4, 5, 8, 9, 10, 11])
+        data += control(echo if typed else dt + echo, 0, shown_bytes)
+        for _ in range(draw.of([0, 1, 1, 2, 3]) if enter else 0):
+            data += control(draw.of([0, 1, 2, 3, 4, 6, 9, 14, 25, 60]), 0, draw.of([draw.number(10, 300), draw.number(40, 2000), 4095]))
     return data
 
 
-def train(folder, name, samples, size, options):
-    os.makedirs(f"{folder}/{name}")
-    files = []
-    for i, sample in enumerate(samples):
-        files.append(f"{folder}/{name}/{i:04}")
-        with open(files[-1], "wb") as f:
-            f.write(sample)
-    subprocess.run(["zstd", "-q", *options, *files, f"--maxdict={size}", "-o", f"{folder}/dictionary-1-{name}.zdict"], check=True)
+def controls():
+    draw = Draw(3)
+    for i in range(3000):
+        yield rhythm(draw, i % 3 != 0)
+
+
+def made():
+    return {"out": zstandard.train_dictionary(OUT_SIZE, [text.encode() for text in shown()], k=200, d=8).as_bytes(),
+            "ctl": zstandard.train_dictionary(CTL_SIZE, list(controls()), k=32, d=6).as_bytes()}
 
 
 def main():
-    folder = sys.argv[1]
-    subprocess.run(["mount", "-t", "tmpfs", "none", "/home"], check=True)
-    project()
-    shown = [piece for way in PROMPTS for piece in session(*way)]
-    train(folder, "out", shown + [text.encode() for text in TEXTS] * 2, 32768, ["--train-cover=k=200,d=8"])
-    r = random.Random(3)
-    train(folder, "ctl", [rhythm(r, i % 3 != 0) for i in range(3000)], 1024, ["--train"])
+    if len(sys.argv) > 1:
+        for name, data in made().items():
+            with open(os.path.join(sys.argv[1], f"dictionary-1-{name}.zdict"), "wb") as f:
+                f.write(data)
+        return 0
+    if zstandard.ZSTD_VERSION != ZSTD:
+        print(f"skipped: needs zstd {'.'.join(map(str, ZSTD))}: another one may pick other pieces")
+        return 77
+    wrong = 0
+    for name, data in made().items():
+        with open(os.path.join(HERE, f"dictionary-1-{name}.zdict"), "rb") as f:
+            if f.read() != data:
+                print(f"FAILED: dictionary-1-{name}.zdict is not what dictionary.py makes")
+                wrong = 1
+    return wrong
 
 
-main()
+sys.exit(main())
