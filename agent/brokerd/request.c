@@ -15,7 +15,7 @@
 #include "agent/brokerd/announce.h"
 #include "agent/brokerd/decide.h"
 #include "agent/brokerd/events.h"
-#include "agent/brokerd/launch.h"
+#include "agent/brokerd/request_state.h"
 #include "base/error.h"
 #include "base/fdpass.h"
 #include "base/log.h"
@@ -35,37 +35,7 @@ enum {
 	LINES_MAX = 10,          /* refusals logged in one second */
 };
 
-enum state {
-	READING,                 /* its message has not come */
-	PAIRING,                 /* the supervisor makes the way to the sealer */
-	STARTING,                /* a child prepares the recorder */
-};
-
-struct request {
-	struct request *next;
-	struct request_table *table;
-	enum request_kind kind;
-	enum state state;
-	int fd;                  /* of the connection, owned */
-	struct loop_watch watch;
-	struct fdpass_peer peer; /* its pidfd is owned */
-	int64_t deadline_ms;
-	int fds[3];              /* the stub's 0, 1, 2, owned; -1 */
-	struct launch launch;
-	struct buffer meta;
-	char name[USERS_NAME_SIZE];
-	bool login;              /* a PAM login was found */
-	pid_t child;             /* 0 = none */
-	int report;              /* from the child, owned; -1 */
-	struct loop_watch report_watch;
-	bool ready;
-	bool greeted;            /* answered its KNOCK */
-	bool is_login;           /* found to be an announced login's, when others of the uid crowded */
-	bool shortage;           /* the host has run out of terminals, processes or room for the record */
-	bool no_room;            /* of the last */
-};
-
-static void finish(struct request *r)
+void request_finish(struct request *r)
 {
 	struct request_table *t = r->table;
 	for (struct request **at = &t->first; *at != NULL; at = &(*at)->next)
@@ -109,7 +79,7 @@ static void refuse(struct request *r, const char *why)
 	count_refused(r->table, &r->peer, why);
 	if (r->kind == REQUEST_SHELL)
 		events_stub_refused(r->table->events, r->peer.uid, r->peer.pid, why);
-	finish(r);
+	request_finish(r);
 }
 
 /* The stub must be ours, and still be the process that connected. */
@@ -134,8 +104,7 @@ static void turn_away(const struct request_table *t, const struct fdpass_peer *p
 	buffer_free(&b);
 }
 
-/* So many of one user's at once that their slowness is his own doing. */
-static bool crowds(const struct request *r)
+bool request_crowds(const struct request *r)
 {
 	size_t count = 0;
 	for (const struct request *other = r->table->first; other != NULL; other = other->next)
@@ -153,7 +122,7 @@ static bool is_stopped(const struct request *r)
  * a crowd of stubs or by stopping this one, it must not decide for itself. */
 static void refuse_silent(struct request *r, const char *why)
 {
-	if (r->kind == REQUEST_SHELL && (crowds(r) || is_stopped(r)))
+	if (r->kind == REQUEST_SHELL && (request_crowds(r) || is_stopped(r)))
 		turn_away(r->table, &r->peer, r->fd);
 	refuse(r, why);
 }
@@ -167,203 +136,12 @@ static bool is_login(struct request *r)
 	return r->is_login;
 }
 
-/* The stub's answer when there is no recorder, and the end of the request. */
-static void answer(struct request *r, enum message_mode mode, const char *shell, const char *notice)
-{
-	struct message_start start = { .mode = mode };
-	struct buffer b;
-	snprintf(start.shell, sizeof start.shell, "%s", shell);
-	snprintf(start.notice, sizeof start.notice, "%s", notice);
-	buffer_init(&b, MESSAGE_MAX);
-	if (message_encode_start(&b, &start) == 0)
-		fdpass_send(r->fd, b.data, b.len, NULL, 0);
-	buffer_free(&b);
-	finish(r);
-}
-
-/* A child of ours that has no session yet. */
-static void end_child(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	for (int i = 0; i < 20 && waitpid(pid, NULL, WNOHANG) == 0; i++)
-		poll(NULL, 0, 5); /* ms; a killed process is gone at once unless a device holds it */
-}
-
-static const char no_room[] = "itm: this host has no room left for the record of a session, and policy refuses it then";
-
-static void without_recording(struct request *r, const char *why)
-{
-	r->shortage |= crowds(r);
-	struct session *s = session_find(r->table->sessions, &r->launch.start.stream);
-	if (s != NULL)
-		session_abort(s);
-	else if (r->child > 0)
-		end_child(r->child);
-	bool go_on = r->shortage ? decide_may_pass_shortage(r->launch.failure)
-		: decide_may_go_unrecorded(r->launch.failure);
-	r->table->unrecorded++;
-	events_session_failed(r->table->events, !go_on, &r->launch.start.stream, r->peer.pid, &r->meta, why);
-	log_error("%s: %s of %s (%s)", why, go_on ? "unrecorded session" : "refused session", r->name,
-		  users_failure_name(r->launch.failure));
-	if (r->ready)
-		finish(r); /* the stub was told to start already; it sees the recorder gone */
-	else if (go_on)
-		answer(r, MESSAGE_DIRECT, r->launch.start.shell,
-		       "itm: the session recorder is not available; this session is not recorded");
-	else
-		answer(r, MESSAGE_DENY, "", r->no_room ? no_room : "itm: this session can't be recorded, and policy refuses it then");
-}
-
-/* From here on the child is the session's to end and reap. */
-static int session_from(struct request *r, const struct launch_report *report, const int *fds, size_t count)
-{
-	struct peer recorder;
-	struct session s = { .stream = r->launch.start.stream, .uid = r->peer.uid,
-			     .pty = report->mode == MESSAGE_PTY, .child = true,
-			     .stub = r->peer.pid, .stub_start = r->launch.peer.start,
-			     .recorder = r->child, .outer = -1, .master = -1,
-			     .inner = report->inner, .owner = report->owner, .group = report->group,
-			     .mode = report->perms, .termios = report->termios };
-	bool inquires = !s.pty && !r->launch.metadata_only;
-	if (count != (s.pty ? 2u : inquires ? 1u : 0u))
-		return ITM_EFORMAT;
-	if (s.pty) {
-		s.outer = fds[0];
-		s.master = fds[1];
-	}
-	s.recorder_start = peer_read(r->child, &recorder) == 0 ? recorder.start : 0;
-	s.pidfd = (int)syscall(SYS_pidfd_open, r->child, 0);
-	s.stub_pidfd = fcntl(r->peer.pidfd, F_DUPFD_CLOEXEC, 0);
-	if (s.pidfd < 0 || s.stub_pidfd < 0) {
-		close(s.pidfd);
-		return ITM_ESYS;
-	}
-	if (inquires) {
-		s.pipe_in = report->pipe_in;
-		s.pipe_out = report->pipe_out;
-		s.inquiry = inquiry_open(r->table->loop, fds[0], s.stub, s.stub_start, s.pipe_in, s.pipe_out);
-	}
-	const struct session *added = session_add(r->table->sessions, &s);
-	if (added == NULL)
-		return ITM_ELIMIT;
-	if (r->table->monitor != NULL)
-		monitor_tie(r->table->monitor, added);
-	r->child = 0;
-	return 0;
-}
-
-/* One report of the child.  0, or ITM_E*: it failed. */
-static int take_report(struct request *r)
-{
-	struct launch_report report;
-	int fds[2];
-	size_t count = 2;
-	ssize_t n = fdpass_recv(r->report, &report, sizeof report, fds, &count);
-	if (n < 0)
-		return (int)n;
-	int result = n == (ssize_t)sizeof report ? 0 : ITM_EFORMAT;
-	if (result == 0 && report.step == LAUNCH_SHORT) {
-		result = ITM_ELIMIT;
-	} else if (result == 0 && report.step == LAUNCH_TAKE) {
-		result = session_from(r, &report, fds, count);
-		if (result == 0)
-			return send(r->report, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : ITM_ESYS;
-		if (result == ITM_ELIMIT)
-			return result; /* session_add has taken the descriptors */
-	} else if (result == 0) {
-		struct session *s = session_find(r->table->sessions, &r->launch.start.stream);
-		r->ready = true;
-		if (s != NULL)
-			events_session_started(r->table->events, s, &r->meta);
-		if (s != NULL && count == 1) {
-			session_reopened(s, fds[0]);
-			return 0;
-		}
-	}
-	for (size_t i = 0; i < count; i++)
-		close(fds[i]);
-	return result;
-}
-
-static void report_came(void *context)
-{
-	struct request *r = context;
-	int result = take_report(r);
-	if (result == 0)
-		return;
-	if (result != ITM_ECLOSED || !r->ready) {
-		r->shortage |= result == ITM_ELIMIT;
-		without_recording(r, r->shortage ? "no terminal left" : "no recorder");
-		return;
-	}
-	char id[ID_TEXT_SIZE];
-	id_format(&r->launch.start.stream, id);
-	log_info("session %s of %s%s", id, r->name, r->login ? "" : ", no PAM login");
-	finish(r);
-}
-
-static void launch(struct request *r)
-{
-	r->state = STARTING;
-	r->launch.timeout_ms = (int)(r->deadline_ms - loop_now_ms());
-	if (r->launch.timeout_ms < 1)
-		r->launch.timeout_ms = 1;
-	pid_t pid = launch_start(&r->launch, &r->report);
-	if (pid < 0) {
-		r->shortage = true;
-		without_recording(r, "no new process");
-		return;
-	}
-	r->child = pid;
-	r->report_watch = (struct loop_watch){ .fd = r->report, .ready = report_came, .context = r };
-	if (loop_add(r->table->loop, &r->report_watch) != 0)
-		without_recording(r, "no memory");
-}
-
-static void ask_for_pair(const struct request *r)
-{
-	char key[ID_TEXT_SIZE];
-	id_format(&r->launch.start.stream, key);
-	control_pair(r->table->control, "sealer", key, r->launch.start.stream.bytes, ID_SIZE);
-}
-
-static void record(struct request *r, const struct decide *d)
-{
-	const struct request_table *t = r->table;
-	snprintf(r->name, sizeof r->name, "%s", d->account.name);
-	sealing_refresh(&t->scope->sealing, &t->scope->settings);
-	r->login = d->login != NULL;
-	r->launch = (struct launch){
-		.stub = r->fd, .fds = r->fds, .stream = -1, .peer = d->peer,
-		.uid = r->peer.uid, .caller = d->caller,
-		.recorder_uid = t->scope->recorder_uid, .recorder_gid = t->scope->recorder_gid,
-		.tty_gid = t->scope->tty_gid, .meta = &r->meta,
-		.auditors = sealing_list(&t->scope->sealing),
-		.start = { .stream = id_random() }, .failure = d->failure,
-		.pipe_limit = t->scope->settings.pipe_limit, .metadata_only = d->metadata_only,
-		.recorder = t->recorder,
-	};
-	snprintf(r->launch.start.shell, sizeof r->launch.start.shell, "%s", d->account.shell);
-	snprintf(r->launch.start.notice, sizeof r->launch.start.notice, "%s", t->scope->settings.notice);
-	if (events_spool_refuses(t->events, d->failure)) {
-		r->shortage = r->no_room = true;
-		without_recording(r, "no room in the spool");
-	} else if (t->scope->recorder_uid == (uid_t)-1) {
-		without_recording(r, "there is no account itm-rec");
-	} else if (decide_describe(d, t->scope, &t->shell, &r->meta) != 0) {
-		without_recording(r, "metadata are too large");
-	} else {
-		r->state = PAIRING;
-		ask_for_pair(r);
-	}
-}
-
 /* What a user starts by hand must not take the time of his own login. */
 static size_t starting_by_hand(const struct request *r)
 {
 	size_t count = 0;
 	for (const struct request *other = r->table->first; other != NULL; other = other->next)
-		count += other->kind == REQUEST_SHELL && other->peer.uid == r->peer.uid && other->state != READING &&
+		count += other->kind == REQUEST_SHELL && other->peer.uid == r->peer.uid && other->state != REQUEST_READING &&
 			 !other->login;
 	return count;
 }
@@ -393,13 +171,13 @@ static void shell_came(struct request *r, size_t len)
 	if (d.login != NULL)
 		login_shell(t->logins, &d.login->id);
 	if (d.verdict == DECIDE_RECORD) {
-		record(r, &d);
+		request_record(r, &d);
 	} else if (d.verdict == DECIDE_DIRECT) {
 		events_session_direct(t->events, d.account.name, r->peer.uid, r->peer.pid, d.login);
-		answer(r, MESSAGE_DIRECT, d.account.shell, "");
+		request_answer(r, MESSAGE_DIRECT, d.account.shell, "");
 	} else {
 		events_stub_refused(t->events, r->peer.uid, r->peer.pid, d.why);
-		answer(r, MESSAGE_DENY, "", d.why);
+		request_answer(r, MESSAGE_DENY, "", d.why);
 	}
 }
 
@@ -415,11 +193,11 @@ static bool was_trial(struct request *r, size_t len)
 	decide_shell(t->scope, t->logins, t->sessions, r->peer.pid, r->peer.uid, &d);
 	loop_remove(t->loop, &r->watch);
 	if (d.verdict == DECIDE_DENY)
-		answer(r, MESSAGE_DENY, "", d.why);
+		request_answer(r, MESSAGE_DENY, "", d.why);
 	else if (d.verdict == DECIDE_RECORD && events_spool_refuses(t->events, d.failure))
-		answer(r, MESSAGE_DENY, "", no_room);
+		request_answer(r, MESSAGE_DENY, "", request_no_room);
 	else
-		answer(r, d.verdict == DECIDE_DIRECT ? MESSAGE_DIRECT : on_terminal == 1 ? MESSAGE_PTY : MESSAGE_PIPE,
+		request_answer(r, d.verdict == DECIDE_DIRECT ? MESSAGE_DIRECT : on_terminal == 1 ? MESSAGE_PTY : MESSAGE_PIPE,
 		       d.account.shell, d.login != NULL ? d.login->says.service : "");
 	return true;
 }
@@ -437,7 +215,7 @@ static void pam_came(struct request *r, size_t len)
 		t->served++;
 		if (reply.len > 0)
 			fdpass_send(r->fd, reply.data, reply.len, NULL, 0);
-		finish(r);
+		request_finish(r);
 	}
 	buffer_free(&reply);
 }
@@ -482,7 +260,7 @@ static struct request *oldest_silent(const struct request_table *t, enum request
 	struct request *row[PAM_MAX];
 	size_t count = 0;
 	for (struct request *r = t->first; r != NULL && count < PAM_MAX; r = r->next)
-		if (r->kind == kind && r->peer.uid == uid && r->state == READING)
+		if (r->kind == kind && r->peer.uid == uid && r->state == REQUEST_READING)
 			row[count++] = r;
 	while (count > 0) /* newest first */
 		if (!is_login(row[--count]))
@@ -594,21 +372,21 @@ void request_paired(struct request_table *t, const char *key, int fd)
 	struct request *r = NULL;
 	if (id_parse(key, &stream) == 0)
 		for (r = t->first; r != NULL; r = r->next)
-			if (r->state == PAIRING && id_equal(&r->launch.start.stream, &stream))
+			if (r->state == REQUEST_PAIRING && id_equal(&r->launch.start.stream, &stream))
 				break;
 	if (r == NULL) {
 		close(fd); /* its time is over; the sealer sees an empty stream end */
 		return;
 	}
 	r->launch.stream = fd;
-	launch(r);
+	request_launch(r);
 }
 
 void request_renewed(struct request_table *t)
 {
 	for (const struct request *r = t->first; r != NULL; r = r->next)
-		if (r->state == PAIRING)
-			ask_for_pair(r);
+		if (r->state == REQUEST_PAIRING)
+			request_ask_for_pair(r);
 }
 
 /* Many events may be waiting, and its question among them. */
@@ -624,12 +402,12 @@ static bool last_look(struct request *r)
 /* Its time is over.  True: look again at once. */
 static bool expire(struct request *r)
 {
-	if (r->state == READING) {
+	if (r->state == REQUEST_READING) {
 		if (last_look(r))
 			return true;
 		refuse_silent(r, "said nothing in time");
 	} else {
-		without_recording(r, r->state == PAIRING ? "no sealer" : "recorder did not start in time");
+		request_without_recording(r, r->state == REQUEST_PAIRING ? "no sealer" : "recorder did not start in time");
 	}
 	return false;
 }
@@ -657,7 +435,7 @@ int request_tick(struct request_table *t, int64_t now_ms)
 void request_close(struct request_table *t)
 {
 	while (t->first != NULL)
-		finish(t->first);
+		request_finish(t->first);
 	for (int i = 0; i < 2; i++) {
 		loop_remove(t->loop, &t->listener[i].watch);
 		if (t->listener[i].fd >= 0)

@@ -48,8 +48,8 @@ def sealer():
     return json.loads(itm("status", "--json", status=None))["sealer"]["facts"]
 
 
-def level_is(wanted, seconds=30):
-    wait_for(f"the spool is {wanted}", seconds, lambda: sealer()["spool_level"] == wanted)
+def level_is(*wanted, seconds=60):
+    wait_for(f"the spool is {wanted}", seconds, lambda: sealer()["spool_level"] in wanted)
 
 
 def noise(count):
@@ -116,7 +116,7 @@ def test_a_spool_fills_up_and_recovers():
                 t.end()
             let_in(["pipe"], (IN, IN, IN))
             check(sealer()["spool_level"] != "none", "a flood took what was left")
-        level_is("room", 60)
+        level_is("room")
         found = new.wait(5, seconds=40)
         shown = {s["session"]: transcript(s["session"]) for s in found}
         kept = [s for s, words in shown.items() if "kept471" in words]
@@ -138,7 +138,7 @@ def test_policy_block_holds():
         with server_away():
             count = missing(120)
             flood = subprocess.Popen(noise(count), stdin=subprocess.DEVNULL, stdout=got)
-            level_is("full", 60)
+            level_is("full", "none")  # a flood may take both at once
             let_in(["sshd", "pipe"], (OUT, OUT, IN))
             with Terminal([*SSH, "-tt", "-l", "carol", "lab"]) as refused:
                 refused.expect("no room left for the record")
@@ -147,7 +147,7 @@ def test_policy_block_holds():
             t.read(1.5)
             check(b"held471" not in t.shown, "output is shown although there is no room to record it")
             equal(flood.poll(), None, "a flood goes on")
-        level_is("room", 60)  # the server has taken over what there was
+        level_is("room")  # the server has taken over what there was
         t.expect("held471", 20)
         t.type("exit\r")
         t.end()
