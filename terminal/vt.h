@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
+
 enum { VT_COLUMNS_MAX = 1000, VT_ROWS_MAX = 500 };
 
 struct vt_cell {
@@ -65,6 +67,15 @@ bool vt_row_wrapped(const struct vt *v, unsigned y);
 void vt_cursor(const struct vt *v, unsigned *x, unsigned *y, bool *visible);
 bool vt_alternate(const struct vt *v);
 bool vt_bracketed_paste(const struct vt *v);
+
+/* Appends bytes that, fed into a new emulator of the same size, make this one's
+ * state again: both screens, cursors, margins, tab stops, modes.  Not: times,
+ * the character REP repeats, that the bottom row goes on, and that a cursor
+ * outside the margins counts from them.  Plain xterm sequences, harmless to any terminal.
+ * 0 or the error of out. */
+int vt_keyframe(const struct vt *v, struct buffer *out);
+/* Not in the midst of a sequence or a character: where a keyframe can be taken. */
+bool vt_settled(const struct vt *v);
 
 /* Times, for those who make lines of it.  The clock is the caller's: rows
  * remember what it said at their last change. */

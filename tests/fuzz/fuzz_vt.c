@@ -26,6 +26,35 @@ static void check_painted(const struct buffer *b)
 			abort();
 }
 
+/* The same to the eye. */
+static bool alike(const struct vt *a, const struct vt *b)
+{
+	for (unsigned y = 0; y < vt_rows(a); y++) {
+		const struct vt_cell *p = vt_row(a, y), *q = vt_row(b, y);
+		for (unsigned x = 0; x < vt_columns(a); x++)
+			if (p[x].rune != q[x].rune || p[x].combining != q[x].combining || p[x].fg != q[x].fg ||
+			    p[x].bg != q[x].bg || p[x].attributes != q[x].attributes || p[x].width != q[x].width)
+				return false;
+	}
+	return vt_alternate(a) == vt_alternate(b);
+}
+
+/* A keyframe makes the same screen. */
+static void load(const struct vt *v)
+{
+	struct vt *b = vt_new(vt_columns(v), vt_rows(v));
+	struct buffer frame;
+
+	buffer_init(&frame, 64 << 20);
+	if (vt_settled(v) && vt_keyframe(v, &frame) == 0) {
+		vt_feed(b, frame.data, frame.len);
+		if (!alike(v, b))
+			abort();
+	}
+	buffer_free(&frame);
+	vt_free(b);
+}
+
 static void emulate(const uint8_t *data, size_t len, unsigned columns, unsigned rows)
 {
 	struct vt *v = vt_new(columns, rows);
@@ -40,6 +69,7 @@ static void emulate(const uint8_t *data, size_t len, unsigned columns, unsigned 
 	vt_feed(v, data + len / 2, len - len / 2);
 	paint_update(p, v, 0, 0, &b);
 	check_painted(&b);
+	load(v);
 	vt_cursor(v, &x, &y, &visible);
 	if (x >= vt_columns(v) || y >= vt_rows(v))
 		abort();

@@ -184,6 +184,8 @@ static size_t random_output(uint32_t *seed, char *out, size_t size)
 		"\xe4\xbd\xa0", "e\xcc\x81", "\xe2\x94\x80", "\033[2;4r", "\033[r", "\033M", "\033D", "\033[?1049h",
 		"\033[?1049l", "\033[10;70H", "hello world", "\033[9b", "\033(0lqk\033(B", "\xff", "\033[?7l",
 		"\033[?7h", "\033[4h", "\033[4l", "\0337", "\0338", "\033[S", "\033[T", "\xf0\x9f\x98\x80", "\033[7m",
+		"\033H", "\033[3g", "\033[?47h", "\033[?47l", "\016", "\017", "\033)0", "\033n",
+		"\033[20h", "\033[20l", "a line that is longer than most of these screens are wide",
 	};
 	size_t len = 0;
 	for (;;) {
@@ -229,6 +231,73 @@ static void test_paint(void **state)
 	buffer_free(&b);
 	vt_free(v);
 	vt_free(viewer);
+}
+
+static void assert_alike(const struct vt *a, const struct vt *b)
+{
+	unsigned ax, ay, bx, by;
+	bool a_visible, b_visible;
+
+	vt_cursor(a, &ax, &ay, &a_visible);
+	vt_cursor(b, &bx, &by, &b_visible);
+	assert_true(ax == bx && ay == by && a_visible == b_visible && vt_alternate(a) == vt_alternate(b));
+	assert_same_screen(a, b);
+}
+
+/* What a keyframe makes is the same screen, and goes on alike. */
+static void test_keyframe(void **state)
+{
+	uint32_t seed = 4711;
+	struct buffer frame;
+
+	buffer_init(&frame, 1 << 20);
+	for (unsigned i = 0; i < 3000; i++) {
+		unsigned columns = next_random(&seed) % 90 + 1, rows = next_random(&seed) % 30 + 1;
+		struct vt *a = vt_new(columns, rows), *b = vt_new(columns, rows);
+		char out[400];
+		size_t len = random_output(&seed, out, sizeof out);
+
+		vt_feed(a, out, len);
+		assert_true(vt_settled(a));
+		buffer_clear(&frame);
+		assert_int_equal(vt_keyframe(a, &frame), 0);
+		vt_feed(b, frame.data, frame.len);
+		assert_alike(a, b);
+		for (unsigned y = 0; columns > 1 && y + 1 < rows; y++)
+			assert_int_equal(vt_row_wrapped(a, y), vt_row_wrapped(b, y));
+		/* REP would repeat what the keyframe wrote last. */
+		vt_feed(a, ".", 1);
+		vt_feed(b, ".", 1);
+		len = random_output(&seed, out, sizeof out);
+		vt_feed(a, out, len);
+		vt_feed(b, out, len);
+		assert_alike(a, b);
+		vt_free(a);
+		vt_free(b);
+	}
+	static const char origin[] = "\033[?6h\0337\033[3;9r\033[?6h\033[2;5H";
+	struct vt *v = vt_new(80, 24), *loaded = vt_new(80, 24);
+	vt_feed(v, origin, sizeof origin - 1);
+	buffer_clear(&frame);
+	assert_int_equal(vt_keyframe(v, &frame), 0);
+	vt_feed(loaded, frame.data, frame.len);
+	assert_alike(v, loaded);
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const more[] = { "\033[20;1Hx", "\0338y", "\033[3;3Hz" };
+		vt_feed(v, more[i], strlen(more[i]));
+		vt_feed(loaded, more[i], strlen(more[i]));
+		assert_alike(v, loaded);
+	}
+	vt_free(loaded);
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const parts[] = { "\033", "\033[", "\033]0;x", "\xe4", "\033N" };
+		vt_feed(v, parts[i], strlen(parts[i]));
+		assert_false(vt_settled(v));
+		vt_feed(v, "\x18 ", 2);
+		assert_true(vt_settled(v));
+	}
+	vt_free(v);
+	buffer_free(&frame);
 }
 
 /* How the output is cut into pieces changes nothing; a copy goes on alike. */
@@ -306,7 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden), cmocka_unit_test(test_paint), cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_escape), cmocka_unit_test(test_width),
+		cmocka_unit_test(test_keyframe), cmocka_unit_test(test_escape), cmocka_unit_test(test_width),
 	};
 	return cmocka_run_group_tests_name("vt", tests, NULL, NULL);
 }
