@@ -22,7 +22,7 @@ static const char *const program = "itm export";
 struct export_options {
 	struct places_options places;
 	struct opening_options opening;
-	const char *format, *output, *sign;
+	const char *format, *output, *sign, *from, *to;
 	bool raw;
 };
 
@@ -30,6 +30,8 @@ static const struct options_entry entries[] = {
 	{ "format", 'f', "FORMAT", OPTIONS_TEXT, offsetof(struct export_options, format), 0, 0, "asciicast (version 2), asciicast3, ttyrec, typescript, html, text, json, or bundle (evidence to be checked)" },
 	{ "output", 'o', "FILE", OPTIONS_TEXT, offsetof(struct export_options, output), 0, 0, "a new file, instead of standard output" },
 	{ "sign", 0, "FILE", OPTIONS_TEXT, offsetof(struct export_options, sign), 0, 0, "bundle: sign it with this officer's key" },
+	{ "from", 0, "TIME", OPTIONS_TEXT, offsetof(struct export_options, from), 0, 0, "only from there: 90, 1:30, 1m30s or 2026-11-23T18:00:05 (UTC)" },
+	{ "to", 0, "TIME", OPTIONS_TEXT, offsetof(struct export_options, to), 0, 0, "only up to there" },
 	{ "raw", 0, NULL, OPTIONS_FLAG, offsetof(struct export_options, raw), 0, 0, "bytes as recorded, also those that act on a terminal" },
 	OPENING_OPTIONS(export_options, opening),
 	PLACES_STORE(export_options, places),
@@ -67,10 +69,10 @@ static bool to_stdout(const struct export_options *o)
 }
 
 /* second: -1 for formats that are one file. */
-static int write_session(struct source *source, const struct sink *sink, const struct export_options *o, int fd,
-			 int second)
+static int write_session(struct sink_run run, const struct export_options *o, int fd, int second)
 {
-	struct sink_run run = { .sink = sink, .source = source, .fd = fd, .second_fd = second, .raw = o->raw };
+	run.fd = fd;
+	run.second_fd = second;
 	int r = sink_run(&run, NULL);
 
 	if (r == 0 && ((!to_stdout(o) && fsync(fd) != 0) || (second >= 0 && fsync(second) != 0)))
@@ -87,13 +89,34 @@ static int write_session(struct source *source, const struct sink *sink, const s
 	return 0;
 }
 
+/* The part that was asked for. */
+static int read_range(const struct export_options *o, struct sink_run *run)
+{
+	const char *const texts[] = { o->from, o->to };
+	uint64_t *const ms[] = { &run->from_ms, &run->to_ms };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (texts[i] != NULL && sink_when(run->source, texts[i], ms[i]) != 0) {
+			say_error(program, "--%s %s: not a time: use 90, 1:30, 1m30s or 2026-11-23T18:00:05", i == 0 ? "from" : "to", texts[i]);
+			return EX_USAGE;
+		}
+	if (o->to != NULL && run->to_ms <= run->from_ms) {
+		say_error(program, "--to %s is not after the beginning", o->to);
+		return EX_USAGE;
+	}
+	return 0;
+}
+
 static int export_to(struct source *source, const struct sink *sink, const struct export_options *o)
 {
+	struct sink_run run = { .sink = sink, .source = source, .raw = o->raw };
 	char path[PATH_MAX];
 	int fd = STDOUT_FILENO, second = -1, status = EX_CANTCREAT;
 
+	if (read_range(o, &run) != 0)
+		return EX_USAGE;
 	if (to_stdout(o))
-		return write_session(source, sink, o, fd, second);
+		return write_session(run, o, fd, second);
 	fd = open_output(o->output);
 	if (fd < 0)
 		return EX_CANTCREAT;
@@ -103,7 +126,7 @@ static int export_to(struct source *source, const struct sink *sink, const struc
 		if (second < 0)
 			goto out;
 	}
-	status = write_session(source, sink, o, fd, second);
+	status = write_session(run, o, fd, second);
 out:
 	close(fd);
 	if (second >= 0)
@@ -141,6 +164,10 @@ static int run(int argc, char **argv)
 	sink = sink_find(options.format);
 	if (sink == NULL && !bundle) {
 		say_error(program, "no format '%s': asciicast, asciicast3, ttyrec, typescript, html, text, json or bundle", options.format);
+		return EX_USAGE;
+	}
+	if (bundle && (options.from != NULL || options.to != NULL)) {
+		say_error(program, "a bundle is a whole session: it can't be checked otherwise; leave out --from and --to");
 		return EX_USAGE;
 	}
 	if (bundle && to_stdout(&options)) {

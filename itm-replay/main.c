@@ -183,26 +183,13 @@ static int play(const struct show *s)
 	return say_status(r);
 }
 
-/* The wall time of a session's first event. */
-static int start_of(struct source *source, int64_t *wall_ns)
-{
-	struct source_event event;
-	int r = source_next(source, &event);
-
-	if (r == 1)
-		*wall_ns = event.wall_ns;
-	r = source_rewind(source);
-	return r;
-}
-
 static int show(struct show *s, const char *at)
 {
 	bool plain = s->options->plain || s->options->json || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
-	int64_t start_ns = 0;
 	int r;
 
 	s->seek = at != NULL;
-	if (at != NULL && (start_of(s->source, &start_ns) != 0 || when_parse(at, start_ns, &s->from_ms) != 0)) {
+	if (at != NULL && sink_when(s->source, at, &s->from_ms) != 0) {
 		say_error(program, "@%s: not a time: use 90, 1:30, 1m30s or 2026-11-23T18:00:05", at);
 		return EX_USAGE;
 	}

@@ -147,4 +147,5 @@ const struct sink asciicast_sink = {
 	.event = cast_event,
 	.broken = cast_broken,
 	.end = cast_end,
+	.plays = true,
 };

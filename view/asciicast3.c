@@ -212,4 +212,5 @@ const struct sink asciicast3_sink = {
 	.event = cast_event,
 	.broken = cast_broken,
 	.end = cast_end,
+	.plays = true,
 };

@@ -478,4 +478,5 @@ const struct sink page_sink = {
 	.event = page_event,
 	.broken = page_broken,
 	.end = page_end,
+	.plays = true,
 };

@@ -8,11 +8,13 @@
 #include "base/error.h"
 #include "view/asciicast.h"
 #include "view/asciicast3.h"
+#include "view/clip.h"
 #include "view/events.h"
 #include "view/page.h"
 #include "view/transcript.h"
 #include "view/ttyrec.h"
 #include "view/typescript.h"
+#include "view/when.h"
 
 enum {
 	SINK_BUFFER_MAX = 64 << 20,   /* bytes; a page with 1000 x 500 cells, each of another colour */
@@ -75,43 +77,77 @@ static bool wanted(const struct sink_run *run, const struct source_event *e)
 	       (t >= run->from_ms && (run->to_ms == 0 || t <= run->to_ms));
 }
 
-/* One step: 1 = go on, 0 = all is out, ITM_E*. */
-static int step(struct sink_run *run, void *state, struct buffer *out)
+/* What a run has beside what its caller gave. */
+struct running {
+	struct sink_run *run;
+	void *state;
+	struct buffer out;
+	struct clip clip;      /* from_ms 0: the whole session */
+};
+
+static int pass(struct running *g, struct source_event *event)
 {
+	struct source_event resize, screen;
+	const struct sink *sink = g->run->sink;
+	int r = 1;
+
+	if (g->clip.from_ms > 0)
+		r = clip_take(&g->clip, event, &resize, &screen);
+	if (r == 2) {
+		r = sink->event(g->state, &resize, &g->out);
+		r = r == 0 ? sink->event(g->state, &screen, &g->out) : r;
+		r = r == 0 ? 1 : r;
+	}
+	return r == 1 ? sink->event(g->state, event, &g->out) : r;
+}
+
+static bool passes(const struct running *g, const struct source_event *e)
+{
+	bool early = g->clip.from_ms > 0 && e->event.time_ms < g->run->from_ms;
+
+	return early || wanted(g->run, e);
+}
+
+/* One step: 1 = go on, 0 = all is out, ITM_E*. */
+static int step(struct running *g)
+{
+	struct sink_run *run = g->run;
 	struct source_event event;
 	int r = source_next(run->source, &event);
 
 	if (r == 1) {
 		run->events++;
-		r = wanted(run, &event) ? run->sink->event(state, &event, out) : 0;
+		r = passes(g, &event) ? pass(g, &event) : 0;
 		return r != 0 ? r : 1;
 	}
 	if (r == 0)
 		return 0;
 	if (++run->broken > SINK_BROKEN_MAX)
 		return 0;
-	r = run->sink->broken(state, source_fault(run->source), out);
+	r = run->sink->broken(g->state, source_fault(run->source), &g->out);
 	return r != 0 ? r : 1;
 }
 
 int sink_run(struct sink_run *run, const volatile int *stop)
 {
-	void *state = run->sink->open(run->raw);
-	struct buffer out;
+	struct running g = { .run = run, .state = run->sink->open(run->raw) };
 	int r;
 
-	if (state == NULL)
+	if (g.state == NULL || clip_init(&g.clip, run->sink->plays ? run->from_ms : 0) != 0) {
+		if (g.state != NULL)
+			run->sink->close(g.state);
 		return ITM_ENOMEM;
-	buffer_init(&out, SINK_BUFFER_MAX);
+	}
+	buffer_init(&g.out, SINK_BUFFER_MAX);
 	for (;;) {
-		r = step(run, state, &out);
+		r = step(&g);
 		if (r < 0)
 			break;
 		if (r == 0 && (!run->follow || source_ended(run->source) || (stop && *stop))) {
-			r = run->sink->end(state, &out);
+			r = run->sink->end(g.state, &g.out);
 			break;
 		}
-		if ((r == 0 || out.len >= SINK_FLUSH) && flush_all(run, state, &out) != 0) {
+		if ((r == 0 || g.out.len >= SINK_FLUSH) && flush_all(run, g.state, &g.out) != 0) {
 			r = ITM_ESYS;
 			break;
 		}
@@ -119,8 +155,20 @@ int sink_run(struct sink_run *run, const volatile int *stop)
 			poll(NULL, 0, SINK_POLL_MS);
 	}
 	if (r == 0)
-		r = flush_all(run, state, &out);
-	buffer_free(&out);
-	run->sink->close(state);
+		r = flush_all(run, g.state, &g.out);
+	clip_free(&g.clip);
+	buffer_free(&g.out);
+	run->sink->close(g.state);
 	return r;
+}
+
+int sink_when(struct source *source, const char *text, uint64_t *ms)
+{
+	struct source_event event = { 0 };
+	int r = source_next(source, &event);
+	int again = source_rewind(source);
+
+	if (r < 0 || again != 0)
+		return r < 0 ? r : again;
+	return when_parse(text, r == 1 ? event.wall_ns : 0, ms);
 }

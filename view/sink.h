@@ -20,6 +20,9 @@ struct sink {
 	/* The record is broken here, in words. */
 	int (*broken)(void *state, const char *words, struct buffer *out);
 	int (*end)(void *state, struct buffer *out);
+	/* Plays on a screen: a part of a session begins with what stood on it then,
+	 * and at time 0. */
+	bool plays;
 	/* Of formats that are two files, else NULL: what the second one's name has
 	 * more, and what is to be written into it.  Borrowed; cleared when written. */
 	const char *suffix;
@@ -37,12 +40,17 @@ struct sink_run {
 	int second_fd;           /* the same, where sink->second is */
 	bool raw;
 	bool follow;             /* wait for more until the session ends */
-	uint64_t from_ms, to_ms; /* only events of this time; to 0 = all.  Metadata always passes. */
+	uint64_t from_ms, to_ms; /* only events of this time; to 0 = all.  Metadata always passes.
+	                          * Where the sink plays, from is moved on while a sequence is under way. */
 	uint64_t broken;         /* out: places where the record could not be read */
 	uint64_t events;         /* out */
 };
 /* Everything of the source through the sink.  0, ITM_ENOMEM, ITM_ELIMIT, or
  * ITM_ESYS (errno of write).  Follow ends when *stop (may be NULL) is set. */
 int sink_run(struct sink_run *run, const volatile int *stop);
+
+/* What a person calls a time of the session (when_parse), in ms since its
+ * start.  Rewinds the source.  0, or ITM_E*. */
+int sink_when(struct source *source, const char *text, uint64_t *ms);
 
 #endif

@@ -69,4 +69,5 @@ const struct sink ttyrec_sink = {
 	.event = ttyrec_event,
 	.broken = ttyrec_broken,
 	.end = ttyrec_end,
+	.plays = true,
 };

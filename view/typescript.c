@@ -183,4 +183,5 @@ const struct sink typescript_sink = {
 	.event = typescript_event,
 	.broken = typescript_broken,
 	.end = typescript_end,
+	.plays = true,
 };

@@ -126,6 +126,27 @@ def test_asciinema_plays_asciicast_2(folder):
     check(screen(out) == wanted(folder), f"another picture: {out[-400:]!r}")
 
 
+def shown(lines):
+    return "".join(e[2] for e in lines if e[1] == "o").encode()
+
+
+def test_a_part_begins_with_the_screen_of_then(folder):
+    whole = [json.loads(line) for line in export(folder, "asciicast").decode().splitlines()][1:]
+    times = sorted({e[0] for e in whole})
+    check(len(times) > 5, f"times: {times}")
+    for begin in times[1:]:
+        part = [json.loads(line) for line in export(folder, "asciicast", "--from", f"{begin:.3f}").decode().splitlines()][1:]
+        check(part[0][0] == 0 and all(e[0] >= 0 for e in part), f"from {begin}: times {[e[0] for e in part[:3]]}")
+        check(part[-1][0] <= times[-1] - begin + 0.001, f"from {begin}: ends at {part[-1][0]}")
+        check(screen(shown(part)) == wanted(folder), f"from {begin}: another picture")
+    for end in times[1:-1]:
+        part = [json.loads(line) for line in export(folder, "asciicast", "--to", f"{end:.3f}").decode().splitlines()][1:]
+        check(part == [e for e in whole if e[0] <= end], f"to {end}: other events")
+    for wrong in (("--from", "soon"), ("--from", "9", "--to", "9"), ("--to", "0"), ("-f", "bundle", "-o", "x", "--from", "1")):
+        done = subprocess.run([ITM, "export", *wrong, folder.session], capture_output=True, timeout=30)
+        check(done.returncode == 64 and not done.stdout, f"{wrong}: {done.returncode} {done.stderr!r}")
+
+
 def validate3(text):
     """docs.asciinema.org/manual/asciicast/v3; gives (header, events, comments)."""
     check(text.endswith("\n") and "\r" not in text, "lines")
