@@ -22,8 +22,8 @@ def streams():
 
 def told(path, stream=None):
     """Every event of path in the newest stream, oldest first."""
-    lines = itm("export", stream or streams()[0], "--format", "json", timeout=60, status=None).splitlines()
-    events = [json.loads(line) for line in lines]
+    lines = itm("export", stream or streams()[0], "--format", "json", timeout=60, status=None).strip().split("\n")
+    events = [json.loads(line) for line in lines if line]
     return [e["activity"] for e in events if e.get("activity", {}).get("path") == path]
 
 

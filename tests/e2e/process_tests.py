@@ -153,7 +153,7 @@ def activities():
     """All that the newest run of the monitor told."""
     stream = wait_for("the monitor's stream", 15, lambda: next(
         (s["session"] for s in listed(itm("sessions", "--all", "--json")) if s["mode"] == "processes"), None))
-    lines = [json.loads(l) for l in itm("export", stream, "--format", "json", timeout=60).splitlines()]
+    lines = [json.loads(l) for l in itm("export", stream, "--format", "json", timeout=60).strip().split("\n") if l]
     return [l["activity"] for l in lines if "activity" in l]
 
 
