@@ -21,6 +21,7 @@ struct kin {
 	struct id session;       /* zero = none */
 	uint32_t loginuid, audit_session;
 	uint32_t round;          /* the last in which it was there */
+	uint64_t bare_ns;        /* since when it runs another file without arguments; 0 = it does not */
 	uint32_t next;           /* in its bucket, plus 1 */
 	char comm[PROCFILE_COMM];
 	bool by_login;           /* its session is known by the audit session alone */

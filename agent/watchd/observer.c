@@ -8,7 +8,7 @@
 /* A birth told by the kernel in ns and the same from /proc in ticks. */
 static const uint64_t same_birth_ns = 20000000;
 
-enum { DEPTH_MAX = 32, LIST_MAX = 128, DEVICE_SHIFT = 20 };
+enum { DEPTH_MAX = 32, LIST_MAX = 128, DEVICE_SHIFT = 20, BARE_NS = 200000000 };
 
 int observer_open(struct observer *l, int proc, observer_event *event, void *context)
 {
@@ -275,6 +275,19 @@ static bool runs_another(struct observer *l, const struct kin *k, const struct p
 	return memcmp(s->comm, k->comm, sizeof k->comm) != 0 && !procfile_runs(l->proc, k->pid, k->device, k->inode);
 }
 
+/* In the midst of an exec, which lays out its arguments last: it is told when
+ * it has them.  One that gives itself none is told a little later. */
+static bool is_unfinished(struct observer *l, struct kin *k, uint64_t boot_ns)
+{
+	if (procfile_has_arguments(l->proc, k->pid)) {
+		k->bare_ns = 0;
+		return false;
+	}
+	if (k->bare_ns == 0)
+		k->bare_ns = boot_ns;
+	return boot_ns < k->bare_ns + BARE_NS;
+}
+
 static struct kin *observe(struct observer *l, const struct procfile_stat *s, const char *file, size_t file_len,
 			   uint64_t boot_ns, int depth)
 {
@@ -287,6 +300,8 @@ static struct kin *observe(struct observer *l, const struct procfile_stat *s, co
 		k->round = l->round;
 		k->group = s->group;
 		k->leader = s->leader;
+		if (another && is_unfinished(l, k, boot_ns))
+			return k;
 		k->image = s->image != 0 ? s->image : k->image;
 		memcpy(k->comm, s->comm, sizeof k->comm);
 		if (another)
@@ -299,7 +314,8 @@ static struct kin *observe(struct observer *l, const struct procfile_stat *s, co
 		return NULL;
 	if (!l->seen_all) {
 		tell_image(l, k, ACTIVITY_SEEN, s, NULL, 0, boot_ns);
-	} else if (parent != NULL && parent->image == k->image && k->image != 0) {
+	} else if (parent != NULL && parent->image != 0 && (parent->image == k->image || is_unfinished(l, k, boot_ns))) {
+		k->image = parent->image;
 		k->device = parent->device;
 		k->inode = parent->inode;
 		tell_fork(l, parent, k, boot_ns);

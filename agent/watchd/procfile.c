@@ -199,6 +199,13 @@ bool procfile_runs(int proc, uint32_t pid, dev_t device, ino_t inode)
 	return stat_exe(proc, pid, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+bool procfile_has_arguments(int proc, uint32_t pid)
+{
+	char first[1];
+
+	return read_text(proc, pid, "cmdline", first, sizeof first) > 0;
+}
+
 uint32_t procfile_number(int proc, uint32_t pid, const char *what)
 {
 	char text[32];

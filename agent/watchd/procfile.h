@@ -46,6 +46,8 @@ int procfile_read_status(int proc, uint32_t pid, struct procfile_rights *out);
  * memory, so that it can have changed them. */
 int procfile_read_image(int proc, uint32_t pid, struct procfile_image *out);
 bool procfile_runs(int proc, uint32_t pid, dev_t device, ino_t inode);
+/* False also while an exec has not laid them out yet: its file comes before. */
+bool procfile_has_arguments(int proc, uint32_t pid);
 /* "loginuid", "sessionid"; (uint32_t)-1 = unset. */
 uint32_t procfile_number(int proc, uint32_t pid, const char *what);
 /* The pids in one buffer of the folder proc, which keeps its place; 0 at its
