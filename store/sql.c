@@ -400,12 +400,73 @@ int sql_overwrite(struct sql *s)
 	return sql_run(s, "PRAGMA secure_delete=1");
 }
 
+/* What rows leave where they stood, when others' removal moves them to another
+ * page: SQLite overwrites what is deleted, but not that copy, in the gap between
+ * a page's pointers and its first cell (fileformat2, "B-tree Pages"). */
+static int sql_blank_gap(sqlite3_file *file, uint8_t *page, size_t size, sqlite3_int64 at)
+{
+	const uint8_t *head = page + (at == 0 ? 100 : 0);
+	bool leaf = head[0] == 10 || head[0] == 13;
+	if (!leaf && head[0] != 2 && head[0] != 5)
+		return SQLITE_OK;
+	size_t from = (size_t)(head - page) + (leaf ? 8 : 12) + 2 * ((size_t)head[3] << 8 | head[4]);
+	size_t to = (size_t)head[5] << 8 | head[6], nonzero = from;
+	if (from >= to || to > size)
+		return SQLITE_OK;
+	while (nonzero < to && page[nonzero] == 0)
+		nonzero++;
+	if (nonzero == to)
+		return SQLITE_OK;
+	memset(page + from, 0, to - from);
+	return file->pMethods->xWrite(file, page + from, (int)(to - from), at + (sqlite3_int64)from);
+}
+
+/* Nobody reads a gap, so readers aren't disturbed, nor does a crash matter.
+ * Other pages begin with a page's number, whose first byte is under 2 here. */
+static int sql_blank_gaps(sqlite3_file *file)
+{
+	uint8_t head[100];
+	sqlite3_int64 length = 0;
+	int code = file->pMethods->xRead(file, head, sizeof head, 0);
+	if (code == SQLITE_OK)
+		code = file->pMethods->xFileSize(file, &length);
+	size_t size = (size_t)head[16] << 8 | head[17];
+	if (code != SQLITE_OK || size < 512 || length / (sqlite3_int64)size >= 2 << 24)
+		return code != SQLITE_OK ? code : SQLITE_TOOBIG;
+	uint8_t *page = malloc(size);
+	if (page == NULL)
+		return SQLITE_NOMEM;
+	for (sqlite3_int64 at = 0; code == SQLITE_OK && at + (sqlite3_int64)size <= length; at += (sqlite3_int64)size) {
+		code = file->pMethods->xRead(file, page, (int)size, at);
+		if (code == SQLITE_OK)
+			code = sql_blank_gap(file, page, size, at);
+	}
+	free(page);
+	return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
+}
+
 int sql_scrub(struct sql *s)
 {
+	sqlite3_file *file = NULL;
 	int code = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+		return ITM_EBUSY;
+	if (code == SQLITE_OK)
+		code = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	if (code != SQLITE_OK)
+		return sql_failed(s, "checkpoint");
+	int rc = sql_begin(s);
+	if (rc != 0)
+		return rc;
+	code = sql_blank_gaps(file);
+	sql_rollback(s);
+	/* The pages in memory have the gaps as they were. */
+	if (code == SQLITE_OK)
+		code = sqlite3_db_release_memory(s->db);
 	if (code == SQLITE_OK)
 		return 0;
-	return code == SQLITE_BUSY || code == SQLITE_LOCKED ? ITM_EBUSY : sql_failed(s, "checkpoint");
+	log_error("%s: overwriting what was deleted: %s", s->path, sqlite3_errstr(code));
+	return ITM_EDB;
 }
 
 void sql_limit(struct sql *s, uint64_t steps)

@@ -96,7 +96,9 @@ int sql_check(struct sql *s, char *text, size_t size);
 int sql_checkpoint(struct sql *s);
 /* For a database whose deleted content must be gone: what is deleted from here
  * on is overwritten (set once, after opening), and scrub empties the WAL that
- * still holds it.  ITM_EBUSY: a reader is in the way, try again later. */
+ * still holds it and the gaps of pages, which may; it reads the whole file.
+ * For the only writer, outside a transaction.  ITM_EBUSY: a reader is in the
+ * way, try again later. */
 int sql_overwrite(struct sql *s);
 int sql_scrub(struct sql *s);
 /* Bound each statement: after `steps` thousands of virtual machine steps it

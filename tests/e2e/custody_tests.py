@@ -5,8 +5,8 @@ import glob
 import json
 import os
 
-from lab import (DAEMONS, INDEX, LAB, STORE, NewSessions, cast, check, copy_still, equal, itm, leaving, listed, login, run, session_ids,
-                 transcript, verify, wait_for)
+from lab import (DAEMONS, INDEX, LAB, STORE, Failure, NewSessions, cast, check, copy_still, equal, itm, leaving, listed, login, run,
+                 session_ids, transcript, verify, wait_for)
 
 
 def record(word, user="alice"):
@@ -33,6 +33,18 @@ def files_with(word, *folders):
                     if word.encode() in f.read():
                         found.append(path)
     return found
+
+
+def no_file_has(word, *folders):
+    found = []
+
+    def none():
+        found[:] = files_with(word, *folders)
+        return not found
+    try:
+        wait_for("the files hold it no more", 20, none)
+    except Failure as error:
+        raise Failure(f"{error}: {found}") from error
 
 
 def refused(arguments, status, words):
@@ -71,7 +83,7 @@ def test_a_redacted_output_is_gone_and_the_chain_holds():
     check(done.returncode in (13, 14) and b"TAMPERED" not in done.stdout, done.stdout.decode())
     wait_for("the text leaves the index", 10, lambda: not hits(word))
     wait_for("old segments leave", 20, lambda: segments - set(os.listdir(f"{STORE}/segments")) and not leaving())
-    wait_for("the files hold it no more", 20, lambda: not files_with(word, STORE, INDEX))
+    no_file_has(word, STORE, INDEX)
     equal(verify(other)[0] in (0, 10), True, "the other session's verdict")
     check("harmless4711" in transcript(other), "the other session cannot be read")
     check(hits("harmless4711"), "the other session is out of the index")
@@ -97,7 +109,7 @@ def test_a_hold_wins_and_a_deletion_is_told():
     itm("delete", session, "--reason", "recorded by mistake")
     wait_for("it leaves the list", 10, lambda: session not in session_ids("alice"))
     wait_for("the text leaves the index", 10, lambda: not hits(word))
-    wait_for("the files hold it no more", 20, lambda: not files_with(word, STORE, INDEX))
+    no_file_has(word, STORE, INDEX)
     code, words = verify(session)
     equal(code, 13, f"verdict of the deleted session: {words}")
     check("deleted" in words and "recorded by mistake" in words, words)
