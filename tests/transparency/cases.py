@@ -152,7 +152,7 @@ def interrupt(terminal):
     begun = time.monotonic()
     terminal.expect(rb"\^C\r\n.*\$ $", 10)
     took = time.monotonic() - begun
-    terminal.shown = b"" if took < 1.0 else f"only after {took:.1f} s".encode()
+    terminal.shown = b"" if took < 5.0 else f"only after {took:.1f} s".encode()
     terminal.mark = 0
 
 
